@@ -1,0 +1,360 @@
+"""The command line: parsing and printing, nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from anomaly_lab import __version__
+from anomaly_lab.errors import AnomalyLabError, InputError
+
+if TYPE_CHECKING:
+    from anomaly_lab.comparison import Comparison
+    from anomaly_lab.datasets import Dataset
+
+out = Console()
+err = Console(stderr=True)
+
+COMPARE_EXAMPLES = """
+Examples:
+
+  anomaly-lab compare
+
+  anomaly-lab compare digits --output report.html
+
+  anomaly-lab compare card_transactions_simulated --rows 50000 --threshold quantile:0.99
+
+  anomaly-lab compare --data transactions.csv --label fraud --drop id --json results.json
+
+  anomaly-lab compare ecg5000 -d knn -d autoencoder --seeds 3
+"""
+
+
+class PlainErrors(TyperGroup):
+    """Tell every error in a sentence, with exit code 2 where the user can mend it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; no traceback reaches the user."""
+        try:
+            return super().invoke(ctx)
+        except AnomalyLabError as error:
+            err.print("[bold red]Error:[/]", end=" ")
+            err.print(str(error), markup=False, highlight=False)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            err.print("Interrupted. Nothing was written.")
+            raise typer.Exit(130) from None
+        except (OSError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+            if os.environ.get("ANOMALY_LAB_DEBUG"):
+                raise
+            err.print(f"[bold red]Unexpected {type(error).__name__}:[/]", end=" ")
+            err.print(str(error), markup=False, highlight=False)
+            err.print("This should not happen. Set ANOMALY_LAB_DEBUG=1 to see where it comes from.")
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=PlainErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+datasets_app = typer.Typer(help="List, show and fetch the data sets.")
+detectors_app = typer.Typer(help="List and show the detectors.")
+app.add_typer(datasets_app, name="datasets")
+app.add_typer(detectors_app, name="detectors")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        out.print(f"anomaly-lab {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _anomaly_lab(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Compare anomaly detectors: PCA, k-nearest neighbours, isolation forest, autoencoder."""
+
+
+@app.command(epilog=COMPARE_EXAMPLES)
+def compare(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(help="A data set by name; see 'anomaly-lab datasets'. [breast_cancer]"),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own table instead: CSV, CSV.gz or Parquet.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="With --data: the column that says which rows are anomalies.")
+    ] = None,
+    normal: Annotated[
+        str | None, typer.Option(help="With --data: the label's value for normal, if not 0.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="With --data: a column to leave out. Repeatable.")
+    ] = None,
+    impute: Annotated[
+        str | None, typer.Option(help="Fill missing values in: 'median'. Else they are an error.")
+    ] = None,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option("--detector", "-d", help="Compare this one only. Repeatable. [all]"),
+    ] = None,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            help="Rule for the cutoff: quantile:0.95, meanstd:3, mad:3.5, pot:0.001, "
+            "cost:1,10 (false alarm, miss), bestf:1, fixed:0.5."
+        ),
+    ] = "quantile:0.95",
+    contamination: Annotated[
+        float, typer.Option(help="Share of anomalies among the fitting rows, unlabelled.")
+    ] = 0.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of random splits.")] = 5,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows to simulate, for the simulated data sets.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write an HTML report here.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the results as JSON here.")] = None,
+) -> None:
+    """Fit every detector on normal rows, set cutoffs, judge them on rows kept apart.
+
+    Each seed splits the rows anew: to fit, to calibrate the cutoff, to test. Labels are used for
+    the test rows alone.
+    """
+    from anomaly_lab import comparison, paths, report
+    from anomaly_lab.detectors import get_detector
+    from anomaly_lab.thresholds import parse
+
+    for target in (output, json):  # before the work, not after it
+        if target:
+            paths.check_writable(target)
+    rule = parse(threshold)
+    for name in detector or ():
+        get_detector(name)
+    loaded = _load(dataset, rows, data, label, normal, drop or [])
+    for note in loaded.notes:
+        err.print(f"Note: {note}", markup=False, highlight=False)
+    with _progress() as progress:
+        result = comparison.compare(
+            loaded,
+            detector or None,
+            seeds=seeds,
+            threshold=rule,
+            contamination=contamination,
+            impute=impute,  # type: ignore[arg-type] - checked by the preprocessor
+            progress=progress,
+        )
+    _print_comparison(result)
+    if output:
+        report.write(result, output, command=_command_line())
+        out.print(f"Report: {output}", highlight=False)
+    if json:
+        paths.write_whole(json, result.to_json().encode())
+        out.print(f"Results: {json}", highlight=False)
+
+
+@datasets_app.callback(invoke_without_command=True)
+def _datasets(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        from anomaly_lab import datasets
+
+        table = _table("name", "rows", "features", "anomalies", "kind")
+        for name in datasets.names():
+            card = datasets.card(name)
+            share = card.anomalies / card.rows
+            counts = (f"{card.rows:,}", str(card.features), f"{share:.1%}")
+            table.add_row(name, *counts, card.kind)
+        out.print(table)
+        out.print("More on each: anomaly-lab datasets show NAME")
+
+
+@datasets_app.command("show")
+def show_dataset(name: str) -> None:
+    """Show the card of one data set."""
+    from anomaly_lab import datasets
+
+    _print_card(datasets.card(name))
+
+
+@datasets_app.command("fetch")
+def fetch_dataset(name: str) -> None:
+    """Download a data set, so that it can be used without a network."""
+    from anomaly_lab import datasets
+
+    out.print(f"{name}: {datasets.fetch(name, progress=True)}", highlight=False)
+
+
+@detectors_app.callback(invoke_without_command=True)
+def _detectors(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        from anomaly_lab.detectors import all_detectors
+
+        table = _table("name", "method", "idea")
+        for name, detector in all_detectors().items():
+            table.add_row(name, detector.card.title, detector.card.idea)
+        out.print(table)
+
+
+@detectors_app.command("show")
+def show_detector(name: str) -> None:
+    """Show the card of one detector, with its parameters and their defaults."""
+    from anomaly_lab.detectors import get_detector
+
+    detector = get_detector(name)
+    _print_card(detector.card)
+    defaults = ", ".join(f"{key}={value!r}" for key, value in detector().get_params().items())
+    out.print(f"\n{detector.__name__}({defaults})", markup=False, highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this installation: Python, packages, Keras backend, device, caches."""
+    from anomaly_lab.doctor import examine
+
+    findings = list(examine())
+    for finding in findings:
+        mark = "[green]OK[/]  " if finding.ok else "[red]MEND[/]"
+        out.print(mark, end=" ")
+        out.print(f"{finding.what}: {finding.told}", markup=False, highlight=False)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    # Windows consoles may not speak UTF-8; a character that cannot be shown is no reason to stop.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app(prog_name="anomaly-lab")
+
+
+def _load(
+    name: str | None,
+    rows: int | None,
+    data: Path | None,
+    label: str | None,
+    normal: str | None,
+    drop: list[str],
+) -> Dataset:
+    from anomaly_lab import datasets
+
+    if data is None:
+        given = [
+            option
+            for option, value in (("--label", label), ("--normal", normal), ("--drop", drop))
+            if value
+        ]
+        if given:
+            raise InputError(
+                f"{', '.join(given)} only mean something with --data FILE. Name your file, or "
+                "leave them out."
+            )
+        return datasets.load(name or "breast_cancer", rows=rows, progress=True)
+    if name is not None:
+        raise InputError(f"Expected a data set or --data, got both: {name!r} and {str(data)!r}.")
+    if rows is not None:
+        raise InputError("--rows is for simulated data sets; a file has the rows it has.")
+    if label is None:
+        raise InputError(
+            "--data needs --label COLUMN: the column that says which rows are anomalies. Without "
+            "labels nothing can be judged; to score unlabelled rows use AnomalyModel in Python."
+        )
+    return datasets.read_table(data, label=label, normal=normal, drop=drop)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Show a progress bar while the block runs, and give the function that moves it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, TextColumn("{task.description}"), console=err, transient=True
+    ) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def move(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=what)
+
+        yield move
+
+
+def _print_comparison(result: Comparison) -> None:
+    from anomaly_lab.report import results_tables
+
+    rows, features = result.dataset.X.shape
+    out.print(
+        f"{result.dataset.name}: {rows:,} rows, {features} features, "
+        f"{result.dataset.prevalence:.1%} anomalies",
+        markup=False,
+        highlight=False,
+    )
+    p = result.protocol
+    out.print(
+        f"fit on {p.n_fit:,}, calibrate on {p.n_calibrate:,}, test on {p.n_test:,} rows; "
+        f"threshold {p.threshold}; {len(p.seeds)} seeds, mean ± standard deviation",
+        markup=False,
+        highlight=False,
+    )
+    for part in results_tables(result):
+        table = Table(title=part.title, title_justify="left", title_style="bold", header_style="")
+        for i, header in enumerate(part.headers):
+            table.add_column(header, justify="left" if i == 0 else "right", no_wrap=i == 0)
+        for cells, best in zip(part.rows, part.best, strict=True):
+            shown = (f"[bold]{cell}[/]" if b else cell for cell, b in zip(cells, best, strict=True))
+            table.add_row(*shown)
+        out.print(table)
+    out.print("Bold: better than every other by more than the spread over seeds.")
+    if p.leaked > 0.01:
+        out.print(f"{p.leaked:.0%} of the test rows are exact copies of a fitting row.")
+
+
+def _print_card(card: Any) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in vars(card).items():
+        if value not in ("", (), None):
+            told = "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            table.add_row(name, _plain(told))
+    out.print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for header in headers:
+        right = header in ("rows", "features", "anomalies")
+        table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
+    return table
+
+
+def _command_line() -> str:
+    return " ".join(["anomaly-lab", *sys.argv[1:]])
+
+

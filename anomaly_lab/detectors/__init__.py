@@ -1,0 +1,96 @@
+"""The detectors, found by looking: one file here, or one entry point elsewhere, is one detector."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+from anomaly_lab.detectors.autoencoder import AutoencoderDetector
+from anomaly_lab.detectors.base import Card, Detector, UnfittedError
+from anomaly_lab.detectors.centroid import CentroidDetector
+from anomaly_lab.detectors.isolation_forest import IsolationForestDetector
+from anomaly_lab.detectors.knn import KNNDetector
+from anomaly_lab.detectors.pca import PCADetector
+from anomaly_lab.errors import AnomalyLabError, UnknownNameError
+
+__all__ = [
+    "AutoencoderDetector",
+    "Card",
+    "CentroidDetector",
+    "Detector",
+    "IsolationForestDetector",
+    "KNNDetector",
+    "PCADetector",
+    "UnfittedError",
+    "all_detectors",
+    "get_detector",
+]
+
+ENTRY_POINT_GROUP = "anomaly_lab.detectors"
+_NOT_METHODS = {"base", "testing"}
+
+
+def all_detectors() -> dict[str, type[Detector]]:
+    """Return every detector class by its card's name: ours, then those of entry points.
+
+    Returns
+    -------
+    dict of str to type
+        Sorted by name.
+
+    Raises
+    ------
+    AnomalyLabError
+        Where two detectors carry the same name, or an entry point does not load a detector.
+    """
+    found: dict[str, type[Detector]] = {}
+    for detector in (*_shipped(), *_installed()):
+        other = found.setdefault(detector.card.name, detector)
+        if other is not detector:
+            raise AnomalyLabError(
+                f"Two detectors are named {detector.card.name!r}: {_path(other)} and "
+                f"{_path(detector)}. Rename one in its card, or uninstall one."
+            )
+    return dict(sorted(found.items()))
+
+
+def get_detector(name: str) -> type[Detector]:
+    """Return the detector class named `name`; `UnknownNameError` suggests the nearest names."""
+    known = all_detectors()
+    if name not in known:
+        raise UnknownNameError("detector", name, known)
+    return known[name]
+
+
+def _shipped() -> Iterator[type[Detector]]:
+    for module in pkgutil.iter_modules(__path__):
+        if module.name in _NOT_METHODS:
+            continue
+        members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
+        for member in members:
+            if inspect.isclass(member) and member.__module__ == f"{__name__}.{module.name}":
+                if issubclass(member, Detector):
+                    yield member
+
+
+def _installed() -> Iterator[type[Detector]]:
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            detector = entry.load()
+        except Exception as error:
+            raise AnomalyLabError(
+                f"The detector {entry.name!r} of {entry.value} cannot be imported: {error}"
+            ) from error
+        if not (inspect.isclass(detector) and issubclass(detector, Detector)):
+            raise AnomalyLabError(
+                f"The entry point {entry.name!r} ({entry.value}) must name a class that derives "
+                f"from anomaly_lab.Detector, got {detector!r}."
+            )
+        yield detector
+
+
+def _path(detector: type[Detector]) -> str:
+    return f"{detector.__module__}.{detector.__qualname__}"

@@ -1,0 +1,218 @@
+"""The detector contract: what every method writes, and what the base writes once for all of them."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABCMeta, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from anomaly_lab import thresholds
+from anomaly_lab.errors import AnomalyLabError, InputError
+
+Array = npt.NDArray[np.float64]
+
+
+class UnfittedError(AnomalyLabError, NotFittedError):
+    """A detector or model that was asked for scores before it was fitted."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader wants to know of a method before using it.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case name, as typed on the command line and shown in tables.
+    title : str
+        The method's name in the literature.
+    idea : str
+        The idea in at most two sentences.
+    score : str
+        What the anomaly score is, with its unit.
+    works : str
+        When the method works.
+    fails : str
+        When it fails.
+    cost : str
+        Cost of fitting and scoring in the number of rows n and of features d.
+    reference : str
+        The paper, with its DOI where there is one.
+    """
+
+    name: str
+    title: str
+    idea: str
+    score: str
+    works: str
+    fails: str
+    cost: str
+    reference: str
+
+
+def _explains(detector: Detector) -> bool:
+    if type(detector)._feature_errors is Detector._feature_errors:
+        raise AttributeError(
+            f"{type(detector).__name__} has no per-feature story: its score is not a sum over features."
+        )
+    return True
+
+
+class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base of every detector: validation, signs and the cutoff, written once.
+
+    A detector writes ``__init__``, which stores parameters and nothing else, `_fit` and
+    `_anomaly_score`; where the score is a sum over features it also writes `_feature_errors`.
+
+    Attributes
+    ----------
+    card : Card
+        The method in plain words (class attribute).
+    training_scores_ : ndarray of shape (n,)
+        Anomaly scores of the fitting rows, as `_fit` returned them.
+    offset_ : float
+        ``decision_function = score_samples - offset_``; the negative of the cutoff.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (d,)
+        Column names, where `fit` was given a DataFrame with text column names.
+    """
+
+    card: ClassVar[Card]
+    threshold: thresholds.Threshold | str | None
+
+    @abstractmethod
+    def _fit(self, X: Array) -> Array:
+        """Learn from `X`, shape (n, d), and return the anomaly scores of its rows, shape (n,)."""
+
+    @abstractmethod
+    def _anomaly_score(self, X: Array) -> Array:
+        """Return the anomaly scores of `X`, shape (n, d), as an array of shape (n,)."""
+
+    def _feature_errors(self, X: Array) -> Array:
+        """Return what each feature adds to the score, shape (n, d); only where there is a story."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:  # noqa: B027 - most methods have nothing to prepare
+        """Load what the method needs, so that `fit` can be timed without it."""
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """Learn what normal rows look like.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d)
+            Fitting rows, numeric and finite; at least two.
+        y : object, optional
+            Never read; there because scikit-learn's pipelines pass it.
+
+        Returns
+        -------
+        Self
+            The fitted detector.
+
+        Raises
+        ------
+        InputError
+            Where `X` is not a finite numeric table, or a parameter has no meaning.
+        """
+        rows = self._validate(X, reset=True)
+        self.training_scores_ = self._fit(rows)
+        if self.threshold is None:
+            self.offset_ = -float(np.quantile(self.training_scores_, 0.95))
+        else:
+            rule = copy.deepcopy(thresholds.parse(self.threshold))
+            self.offset_ = -rule.fit(self.training_scores_).cutoff_
+        return self
+
+    def anomaly_score(self, X: npt.ArrayLike) -> Array:
+        """Score rows: the higher, the more anomalous.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d)
+            Rows with the features seen by `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The anomaly scores; their unit is told by ``card.score``.
+
+        Raises
+        ------
+        UnfittedError
+            Before `fit`.
+        InputError
+            Where `X` is not a finite numeric table of the fitted width.
+        """
+        return self._anomaly_score(self._validate(X, reset=False))
+
+    def score_samples(self, X: npt.ArrayLike) -> Array:
+        """Return ``-anomaly_score(X)``: scikit-learn's sign, the lower the more anomalous."""
+        return -self.anomaly_score(X)
+
+    def decision_function(self, X: npt.ArrayLike) -> Array:
+        """Return ``score_samples(X) - offset_``: negative for the rows that `predict` flags."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return -1 for flagged rows and +1 for the others, as scikit-learn does."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    @available_if(_explains)
+    def feature_errors(self, X: npt.ArrayLike) -> Array:
+        """Split each row's score over its features: which feature makes the row stand out?
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d)
+            Rows with the features seen by `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            Non-negative; the larger, the more the feature contributes.
+        """
+        return self._feature_errors(self._validate(X, reset=False))
+
+    def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
+        """Return `X` as finite float64 of shape (n, d), or say what is wrong with it."""
+        if not reset:
+            self._check_fitted()
+        _refuse_missing(X)
+        try:
+            return validate_data(
+                self, X, reset=reset, dtype=np.float64, ensure_min_samples=2 if reset else 1
+            )
+        except ValueError as error:
+            raise InputError(f"{type(self).__name__}: {error}") from error
+
+    def _check_fitted(self) -> None:
+        try:
+            check_is_fitted(self, "offset_")
+        except NotFittedError:
+            name = type(self).__name__
+            raise UnfittedError(
+                f"This {name} is not fitted yet: call fit(rows) with normal rows first."
+            ) from None
+
+
+def _refuse_missing(X: Any) -> None:
+    """Name the columns of a DataFrame that hold missing values (arrays are left to scikit-learn)."""
+    if not hasattr(X, "columns"):
+        return
+    missing = X.isna().sum()
+    if missing.any():
+        told = ", ".join(f"{name!r} ({n})" for name, n in missing[missing > 0].items())
+        raise InputError(
+            f"Expected rows without missing values; input X contains NaN in the columns {told}. "
+            "Fill them in or drop those rows first."
+        )

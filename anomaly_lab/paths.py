@@ -1,0 +1,81 @@
+"""Files: where the package keeps what it can make again, and writing whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from os import PathLike
+from pathlib import Path
+
+import platformdirs
+
+from anomaly_lab.errors import InputError
+
+
+def cache_root() -> Path:
+    """Return the cache folder: ``ANOMALY_LAB_CACHE`` if set, else one in the user's cache."""
+    root = os.environ.get("ANOMALY_LAB_CACHE") or platformdirs.user_cache_dir("anomaly_lab")
+    return Path(root).expanduser()
+
+
+def cache_folder(name: str) -> Path | None:
+    """Return the cache subfolder `name`, made where it is missing; None where it cannot be."""
+    folder = cache_root() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def check_writable(path: str | PathLike[str]) -> Path:
+    """Return `path` if a file can be written there, so that a long run need not end in vain.
+
+    Raises
+    ------
+    InputError
+        Where it is a folder, its folder is missing, or may not be written to.
+    """
+    target = Path(path).expanduser()
+    folder = target.absolute().parent
+    if target.is_dir():
+        raise InputError(f"Expected a file to write to, and {target} is a folder. Name a file.")
+    if not folder.is_dir():
+        raise InputError(f"Cannot write {target}: there is no folder {folder}. Make it first.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"Cannot write {target}: the folder {folder} may not be written to.")
+    return target
+
+
+def write_whole(path: str | PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all: an interruption leaves the old file as it was.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be written.
+    """
+    target = check_writable(path)
+    draft = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=target.absolute().parent, prefix=f".{target.name}.", delete=False
+        ) as file:
+            draft = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(0o666 & ~_umask())
+        draft.replace(target)
+    except OSError as error:
+        raise InputError(f"Cannot write {target}: {error.strerror or error}.") from error
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the permissions that new files of this user lack."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,184 @@
+"""Table -> numbers: scaling and encoding, learnt from the fitting rows alone."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from anomaly_lab.errors import InputError
+
+Impute = Literal["median"] | None
+
+
+class Preprocessor:
+    """Scale numbers to mean 0 and standard deviation 1, one-hot encode text.
+
+    Parameters
+    ----------
+    impute : {None, "median"}, default None
+        None refuses missing values. ``"median"`` fills numbers in with the fitting rows' median
+        and text with their most frequent value.
+
+    Attributes
+    ----------
+    columns_ : list of str
+        The columns of the fitting rows, in their order.
+    sources_ : ndarray of shape (k,)
+        For each of the k encoded features, the position in `columns_` of the column it comes from.
+
+    Notes
+    -----
+    A category not seen among the fitting rows becomes zeros in all of its column's features. A
+    column that is constant among the fitting rows is only centred.
+    """
+
+    def __init__(self, impute: Impute = None):
+        self.impute = impute
+
+    def fit(self, rows: pd.DataFrame | npt.ArrayLike) -> Self:
+        """Learn means, scales and categories from `rows`, shape (n, d).
+
+        Raises
+        ------
+        InputError
+            Where a column is empty, holds dates, infinities, or missing values not to be filled.
+        """
+        if self.impute not in (None, "median"):
+            raise InputError(f"impute must be None or 'median', got {self.impute!r}.")
+        frame = as_frame(rows)
+        if frame.empty:
+            raise InputError(f"Expected rows and columns to fit on, got shape {frame.shape}.")
+        self.columns_ = list(frame.columns)
+        self._text = [name for name in self.columns_ if _is_text(frame[name])]
+        self._check_values(frame)
+        self._encoder = self._make_encoder().fit(self._plain(frame))
+        self.sources_ = self._trace_sources()
+        return self
+
+    def transform(self, rows: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return `rows` as numbers, shape (n, k); columns are matched by name.
+
+        Raises
+        ------
+        InputError
+            Where a column is missing, unknown or of another kind, or a value cannot be used.
+        """
+        frame = as_frame(rows)
+        self._check_columns(frame)
+        frame = frame[self.columns_]
+        self._check_values(frame)
+        return np.asarray(self._encoder.transform(self._plain(frame)), dtype=np.float64)
+
+    def by_column(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Add up values of the encoded features, shape (n, k), by source column: shape (n, d)."""
+        summed = np.zeros((len(values), len(self.columns_)))
+        np.add.at(summed, (slice(None), self.sources_), values)
+        return summed
+
+    def _make_encoder(self) -> ColumnTransformer:
+        numbers = [name for name in self.columns_ if name not in self._text]
+        scale: Any = StandardScaler()
+        encode: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        if self.impute:
+            scale = make_pipeline(SimpleImputer(strategy="median"), scale)
+            encode = make_pipeline(SimpleImputer(strategy="most_frequent"), encode)
+        return ColumnTransformer([("number", scale, numbers), ("text", encode, self._text)])
+
+    def _trace_sources(self) -> npt.NDArray[np.intp]:
+        numbers = [i for i, name in enumerate(self.columns_) if name not in self._text]
+        widths: list[int] = []
+        if self._text:
+            fitted = self._encoder.named_transformers_["text"]
+            one_hot = fitted[-1] if self.impute else fitted
+            widths = [len(categories) for categories in one_hot.categories_]
+        text = np.repeat([self.columns_.index(name) for name in self._text], widths)
+        return np.concatenate([numbers, text]).astype(np.intp)
+
+    def _plain(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give every column a plain NumPy type: float64 for numbers, object for text."""
+        kinds = {name: object if name in self._text else np.float64 for name in frame.columns}
+        plain = frame.astype(kinds)
+        if self._text:
+            plain[self._text] = plain[self._text].where(frame[self._text].notna(), np.nan)
+        return plain
+
+    def _check_columns(self, frame: pd.DataFrame) -> None:
+        missing = [name for name in self.columns_ if name not in frame.columns]
+        extra = [name for name in frame.columns if name not in self.columns_]
+        if missing or extra:
+            raise InputError(
+                "The columns must be those the model was fitted on (their order is free): "
+                f"missing {missing or 'none'}, unknown {extra or 'none'}. "
+                "Rename, add or drop columns to match."
+            )
+
+    def _check_values(self, frame: pd.DataFrame) -> None:
+        for name in frame.columns:
+            _check_kind(frame[name], wants_text=name in self._text)
+        numbers = frame.drop(columns=self._text)
+        infinite = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).sum(axis=0)
+        if infinite.any():
+            raise InputError(
+                f"Expected finite numbers, got infinities in {_counts(numbers.columns, infinite)}. "
+                "Replace them, or drop those rows."
+            )
+        missing = frame.isna().sum().to_numpy()
+        if missing.any() and self.impute is None:
+            raise InputError(
+                f"Expected a value in every cell, got missing values in "
+                f"{_counts(frame.columns, missing)}. Fill them in, drop those rows, or let the "
+                "model fill them in (impute='median', on the command line --impute median)."
+            )
+
+
+def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
+    """Return `rows` as a DataFrame; the columns of an array are named x0, x1, ...
+
+    Raises
+    ------
+    InputError
+        Where `rows` is not a two-dimensional table.
+    """
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    array = np.asarray(rows)
+    if array.ndim != 2:
+        raise InputError(
+            f"Expected a table of shape (rows, columns), got an array of shape {array.shape}. "
+            "Wrap a single row in a list: [[...]]."
+        )
+    return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+
+
+def _is_text(column: pd.Series) -> bool:
+    return not (is_numeric_dtype(column) or is_bool_dtype(column))
+
+
+def _check_kind(column: pd.Series, *, wants_text: bool) -> None:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise InputError(
+            f"Column {column.name!r} holds dates, which have no distance by themselves. Drop it, "
+            "or turn it into numbers such as the hour of the day."
+        )
+    if column.isna().all():
+        raise InputError(f"Column {column.name!r} holds no value at all. Drop it.")
+    if _is_text(column) != wants_text:
+        kinds = ("text", "numbers") if wants_text else ("numbers", "text")
+        raise InputError(
+            f"Column {column.name!r} must hold {kinds[0]}, as in the fitting rows, "
+            f"and holds {kinds[1]} ({column.dtype})."
+        )
+
+
+def _counts(names: pd.Index, counts: npt.NDArray[np.int64]) -> str:
+    return ", ".join(
+        f"{name!r} ({n} rows)" for name, n in zip(names, counts, strict=True) if n > 0
+    )

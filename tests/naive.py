@@ -1,0 +1,78 @@
+"""Slow, obvious references that the tests compare the package with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+
+def conformal_cutoff(scores: Sequence[float], level: str) -> float:
+    """The smallest score with at least (n + 1) * level scores at or below it; level as text."""
+    wanted = (len(scores) + 1) * Fraction(level)
+    return min(s for s in scores if sum(other <= s for other in scores) >= wanted)
+
+
+def median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def mad_cutoff(scores: Sequence[float], k: float) -> float:
+    centre = median(scores)
+    return centre + k * 1.4826 * median([abs(s - centre) for s in scores])
+
+
+def mean_std_cutoff(scores: Sequence[float], k: float) -> float:
+    mean = math.fsum(scores) / len(scores)
+    return mean + k * math.sqrt(math.fsum((s - mean) ** 2 for s in scores) / len(scores))
+
+
+def pareto_log_likelihood(excesses: Sequence[float], shape: float, scale: float) -> float:
+    """Log-likelihood of a generalised Pareto law, term by term."""
+    total = 0.0
+    for y in excesses:
+        if shape == 0:
+            total += -math.log(scale) - y / scale
+        else:
+            total += -math.log(scale) - (1 + 1 / shape) * math.log1p(shape * y / scale)
+    return total
+
+
+def labelled_cutoff(
+    scores: Sequence[float],
+    labels: Sequence[int],
+    value: Callable[[int, int, int], Fraction],
+) -> float:
+    """The cutoff of largest value(fp, fn, tp), fewest alarms first: try each, count each time."""
+    distinct = sorted(set(scores), reverse=True)
+    below = [math.nextafter(distinct[-1], -math.inf)]
+    cutoffs = distinct[:1] + [(a + b) / 2 for a, b in pairwise(distinct)] + below
+    best, best_value = cutoffs[0], None
+    for cutoff in cutoffs:
+        pairs = list(zip(scores, labels, strict=True))
+        fp = sum(s > cutoff and y == 0 for s, y in pairs)
+        fn = sum(s <= cutoff and y == 1 for s, y in pairs)
+        tp = sum(s > cutoff and y == 1 for s, y in pairs)
+        if best_value is None or value(fp, fn, tp) > best_value:
+            best, best_value = cutoff, value(fp, fn, tp)
+    return best
+
+
+def total_cost(false_positive: str, false_negative: str) -> Callable[[int, int, int], Fraction]:
+    """Minus the exact total cost; the costs as text."""
+    return lambda fp, fn, tp: -fp * Fraction(false_positive) - fn * Fraction(false_negative)
+
+
+def f_beta(beta: str) -> Callable[[int, int, int], Fraction]:
+    """The exact F_beta from precision and recall; beta as text."""
+
+    def value(fp: int, fn: int, tp: int) -> Fraction:
+        if tp == 0:
+            return Fraction(0)
+        precision, recall = Fraction(tp, tp + fp), Fraction(tp, tp + fn)
+        square = Fraction(beta) ** 2
+        return (1 + square) * precision * recall / (square * precision + recall)
+
+    return value
