@@ -160,7 +160,7 @@ def compare(
             seeds=seeds,
             threshold=rule,
             contamination=contamination,
-            impute=impute,  # type: ignore[arg-type] - checked by the preprocessor
+            impute=impute,
             progress=progress,
         )
     _print_comparison(result)
@@ -356,5 +356,3 @@ def _table(*headers: str) -> Table:
 
 def _command_line() -> str:
     return " ".join(["anomaly-lab", *sys.argv[1:]])
-
-

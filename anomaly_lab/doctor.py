@@ -72,7 +72,7 @@ def _data() -> Finding:
     if not folder:
         return Finding("data", True, "downloaded when first used (ANOMALY_LAB_DATA is not set)")
     there = Path(folder).is_dir()
-    told = "looked for here first" if there else "ANOMALY_LAB_DATA names no folder: mend or unset it"
+    told = "looked for here first" if there else "no such folder: mend or unset ANOMALY_LAB_DATA"
     return Finding("data", there, f"{folder}: {told}")
 
 
@@ -81,4 +81,4 @@ def _cache() -> Finding:
         told = "cannot be written to: set ANOMALY_LAB_CACHE to a folder that can"
         return Finding("cache", False, f"{cache_root()} {told}")
     size = sum(file.stat().st_size for file in cache_root().rglob("*") if file.is_file())
-    return Finding("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted at any time")
+    return Finding("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted any time")

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from anomaly_lab.errors import BackendError
 from anomaly_lab.paths import cache_folder
 
@@ -66,20 +68,22 @@ def load() -> ModuleType:
     BackendError
         Where Keras or every backend is missing.
     """
-    if "keras" not in sys.modules:
-        backend, _ = choose_backend()
-        os.environ["KERAS_BACKEND"] = backend
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # A student's GPU is shared with the desktop: take memory as needed, not 75% at once.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    backend, _ = choose_backend()
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A student's GPU is shared with the desktop: take memory as needed, not 75% at once.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    state = np.random.get_state()  # noqa: NPY002 - importing JAX draws from it
+    try:
         if backend == "jax":
             _keep_compiled_code()
-    try:
         import keras
     except ImportError as error:
         raise BackendError(
             f"Keras cannot be imported ({error}). Install it: python -m pip install keras jax"
         ) from error
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
     return keras
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from os import PathLike
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from anomaly_lab.detectors import Detector, UnfittedError, get_detector
 from anomaly_lab.preprocessing import Impute, Preprocessor, as_frame
 from anomaly_lab.thresholds import Threshold
 
-Rows = pd.DataFrame | npt.ArrayLike
+Rows: TypeAlias = pd.DataFrame | npt.ArrayLike
 
 
 class AnomalyModel:
@@ -131,8 +131,8 @@ class AnomalyModel:
 
         storage.save(self, path)
 
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
+    @staticmethod
+    def load(path: str | PathLike[str]) -> AnomalyModel:
         """Read a model written by `save`; see `anomaly_lab.storage.load`."""
         from anomaly_lab import storage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from anomaly_lab.errors import InputError
 
-Impute = Literal["median"] | None
+Impute = str | None  # None or "median"
 
 
 class Preprocessor:
@@ -79,9 +79,8 @@ class Preprocessor:
 
     def by_column(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Add up values of the encoded features, shape (n, k), by source column: shape (n, d)."""
-        summed = np.zeros((len(values), len(self.columns_)))
-        np.add.at(summed, (slice(None), self.sources_), values)
-        return summed
+        one_hot = np.equal.outer(self.sources_, np.arange(len(self.columns_)))  # (k, d)
+        return values @ one_hot.astype(np.float64)
 
     def _make_encoder(self) -> ColumnTransformer:
         numbers = [name for name in self.columns_ if name not in self._text]
@@ -179,6 +178,4 @@ def _check_kind(column: pd.Series, *, wants_text: bool) -> None:
 
 
 def _counts(names: pd.Index, counts: npt.NDArray[np.int64]) -> str:
-    return ", ".join(
-        f"{name!r} ({n} rows)" for name, n in zip(names, counts, strict=True) if n > 0
-    )
+    return ", ".join(f"{name!r} ({n} rows)" for name, n in zip(names, counts, strict=True) if n > 0)

@@ -135,7 +135,7 @@ def _cut(rows: Index, share: float) -> tuple[Index, Index]:
 def _contaminants(anomalous: Index, n_fit: int, contamination: float) -> Index:
     if not 0 <= contamination < 0.5:
         raise InputError(
-            f"contamination must lie in [0, 0.5), got {contamination}: anomalies are the rarer rows."
+            f"contamination must lie in [0, 0.5), got {contamination}: anomalies are the rarer."
         )
     n = round(contamination / (1 - contamination) * n_fit)
     if n > len(anomalous):

@@ -77,11 +77,10 @@ def test_kddcup99_is_mostly_attacks_and_its_card_says_so():
     assert any("80.3%" in note for note in CARDS["kddcup99"].notes)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["adbench/breastw", "adbench/donors", "adbench/http", "adbench/mammography"]
-    + ["adbench/skin", "adbench/smtp", "kddcup99"],
-)
+REPETITIVE = ("breastw", "donors", "http", "mammography", "skin", "smtp")
+
+
+@pytest.mark.parametrize("name", [*(f"adbench/{table}" for table in REPETITIVE), "kddcup99"])
 def test_cards_state_the_share_of_repeated_rows(name, data_folder):
     need_files(CARDS[name], data_folder)
     share = datasets.load(name).X.duplicated().mean()
@@ -102,7 +101,9 @@ def test_names_match_in_any_case():
 
 
 def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(UnknownNameError, match="no data set named 'brest_cancer'.*'breast_cancer'"):
+    with pytest.raises(
+        UnknownNameError, match=r"no data set named 'brest_cancer'.*'breast_cancer'"
+    ):
         datasets.load("brest_cancer")
     with pytest.raises(UnknownNameError, match="'adbench/cardio'"):
         datasets.fetch("adbench/cardi")

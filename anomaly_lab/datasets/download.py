@@ -6,8 +6,8 @@ import functools
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 import pooch
 import requests
@@ -87,16 +87,15 @@ def _sha256(path: Path) -> str:
 
 @functools.cache
 def _hash_once(path: Path, modified_ns: int, size: int) -> str:
-    return pooch.file_hash(str(path), alg="sha256")
+    return pooch.file_hash(str(path))
 
 
 def _download(file: RemoteFile, target: Path, progress: bool) -> None:
     """Fetch into a temporary file beside `target`, and move it there once it is right."""
     part = _temporary_beside(target)
     try:
-        with _Bar(file, progress) as bar:
-            _fetch(file, part, bar)
-        if (found := pooch.file_hash(str(part), alg="sha256")) != file.sha256:
+        _fetch(file, part, progress)
+        if (found := pooch.file_hash(str(part))) != file.sha256:
             raise DownloadError(
                 f"{file.url} came with the wrong content and was thrown away: expected SHA-256 "
                 f"{file.sha256}, got {found}. Try again; if it happens twice, the file at the "
@@ -120,17 +119,26 @@ def _temporary_beside(target: Path) -> Path:
     return Path(name)
 
 
-def _fetch(file: RemoteFile, part: Path, bar: _Bar) -> None:
-    fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=TIMEOUT)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            fetch(file.url, str(part), None)
-            return
-        except OSError as error:  # every error of requests is one
-            if attempt == ATTEMPTS or not _worth_another_try(error):
-                raise DownloadError(_explain(file, error)) from error
-        bar.reset()
-        time.sleep(PAUSE)
+def _fetch(file: RemoteFile, part: Path, progress: bool) -> None:
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, disable=not progress) as bar:
+        task = bar.add_task(file.path, total=file.size)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return _stream(file.url, part, lambda n_bytes: bar.advance(task, n_bytes))
+            except OSError as error:  # every error of requests is one
+                if attempt == ATTEMPTS or not _worth_another_try(error):
+                    raise DownloadError(_explain(file, error)) from error
+            bar.reset(task)
+            time.sleep(PAUSE)
+
+
+def _stream(url: str, part: Path, advance: Callable[[int], None]) -> None:
+    with requests.get(url, stream=True, timeout=TIMEOUT) as response, part.open("wb") as output:
+        response.raise_for_status()
+        for chunk in response.iter_content(_CHUNK):
+            output.write(chunk)
+            advance(len(chunk))
 
 
 def _worth_another_try(error: OSError) -> bool:
@@ -142,49 +150,15 @@ def _worth_another_try(error: OSError) -> bool:
 def _explain(file: RemoteFile, error: OSError) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         reason = f"the server answered {error.response.status_code} {error.response.reason}"
-    elif isinstance(error, requests.Timeout):
+    elif isinstance(error, requests.Timeout) or "timed out" in str(error):
         reason = f"the server sent nothing for {TIMEOUT:g} seconds"
     elif isinstance(error, requests.exceptions.ChunkedEncodingError):
         reason = "the connection broke off before the whole file had come"
     elif isinstance(error, requests.ConnectionError):
-        reason = "the server cannot be reached; is this machine online?"
+        reason = "the server cannot be reached (is this machine online?)"
     else:
         reason = str(error)
     return (
         f"Could not download {file.url}: {reason.removesuffix('.')}. Try again later, or put the "
         f"file into a folder as {file.path} and set ANOMALY_LAB_DATA to that folder."
     )
-
-
-class _Bar:
-    """A rich progress bar behind the four calls that pooch makes."""
-
-    def __init__(self, file: RemoteFile, visible: bool):
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        self._progress = Progress("{task.description}", *columns, disable=not visible)
-        self._task = self._progress.add_task(file.path, total=file.size)
-
-    total: int  # set by pooch; the card's size is used, which no compression on the way changes
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def update(self, n_bytes: int) -> None:
-        """Advance the bar."""
-        self._progress.advance(self._task, n_bytes)
-
-    def reset(self) -> None:
-        """Go back to the start."""
-        self._progress.reset(self._task)
-
-    def close(self) -> None:
-        """Nothing to close: leaving the context stops the display."""

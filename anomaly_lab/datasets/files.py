@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,13 +110,15 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"{path} seems to separate its columns by {wrong.group()!r}; expected commas. "
             "Save it as comma-separated values."
         )
-    frame = pd.read_csv(path, low_memory=False, skipinitialspace=True)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise InputError(
-            f"{path}: the rows hold more values than the header has names ({len(frame.columns)}). "
-            "Name every column, or remove commas at the ends of lines."
-        )
-    return frame
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(path, index_col=False, low_memory=False, skipinitialspace=True)
+        except pd.errors.ParserWarning as error:
+            raise InputError(
+                f"{path}: the rows hold more values than the header has names "
+                f"({len(header.columns)}). Give every column a name."
+            ) from error
 
 
 def _refuse_repeated(path: Path, columns: pd.Index) -> None:

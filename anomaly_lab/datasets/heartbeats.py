@@ -127,7 +127,7 @@ def _waves(kind: NDArray[np.int64], rng: Generator) -> Waves:
 
 
 def _integrate(waves: Waves, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve the model's third equation by Euler steps, from the angle -pi to pi.
+    """Solve the model's third equation from the angle -pi to pi, with wave angles mid-step.
 
     dz/dt = -sum_i a_i d_i exp(-d_i^2 / (2 b_i^2)) - z, where d_i is the angle from wave i.
     """
@@ -135,7 +135,8 @@ def _integrate(waves: Waves, seconds: NDArray[np.float64]) -> NDArray[np.float64
     step = seconds / (SAMPLES * _STEPS)
     z = np.zeros(len(seconds))
     volts = np.empty((len(seconds), SAMPLES))
-    for index, turn in enumerate(np.linspace(-np.pi, np.pi, SAMPLES * _STEPS, endpoint=False)):
+    ends = np.linspace(-np.pi, np.pi, SAMPLES * _STEPS + 1)
+    for index, turn in enumerate((ends[1:] + ends[:-1]) / 2):
         away = turn - angle
         push = (height * away * np.exp(-0.5 * (away / width) ** 2)).sum(axis=1)
         z = z - step * (push + z)

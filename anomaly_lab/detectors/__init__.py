@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from typing import TypeGuard
 
 from anomaly_lab.detectors.autoencoder import AutoencoderDetector
 from anomaly_lab.detectors.base import Card, Detector, UnfittedError
@@ -71,9 +72,8 @@ def _shipped() -> Iterator[type[Detector]]:
             continue
         members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
         for member in members:
-            if inspect.isclass(member) and member.__module__ == f"{__name__}.{module.name}":
-                if issubclass(member, Detector):
-                    yield member
+            if _is_detector(member) and member.__module__ == f"{__name__}.{module.name}":
+                yield member
 
 
 def _installed() -> Iterator[type[Detector]]:
@@ -84,12 +84,16 @@ def _installed() -> Iterator[type[Detector]]:
             raise AnomalyLabError(
                 f"The detector {entry.name!r} of {entry.value} cannot be imported: {error}"
             ) from error
-        if not (inspect.isclass(detector) and issubclass(detector, Detector)):
+        if not _is_detector(detector):
             raise AnomalyLabError(
                 f"The entry point {entry.name!r} ({entry.value}) must name a class that derives "
                 f"from anomaly_lab.Detector, got {detector!r}."
             )
         yield detector
+
+
+def _is_detector(thing: object) -> TypeGuard[type[Detector]]:
+    return inspect.isclass(thing) and issubclass(thing, Detector)
 
 
 def _path(detector: type[Detector]) -> str:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from anomaly_lab import keras_setup
 from anomaly_lab.detectors import networks
 from anomaly_lab.detectors.base import Array, Card, Detector
-from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
 _BLOCK = 1024  # rows scored at a time; always padded to this, so that the network compiles once
@@ -26,8 +25,8 @@ class AutoencoderDetector(Detector):
         score="squared reconstruction error, summed over the standardised features",
         works="Normal rows lie on a curved surface of few dimensions, and there are enough of them "
         "(hundreds at least) to learn it.",
-        fails="Fitting rows hold many anomalies, which it then learns to rebuild; rows are few; the "
-        "bottleneck is as wide as the input and nothing forbids copying.",
+        fails="Fitting rows hold many anomalies, which it then learns to rebuild; rows are few; "
+        "the bottleneck is as wide as the input and nothing forbids copying.",
         cost="fit O(steps × batch × weights), score O(weights) a row; keeps only the weights",
         reference="Hawkins, He, Williams and Baxter (2002), doi:10.1007/3-540-46145-0_17",
     )

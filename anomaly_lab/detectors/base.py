@@ -1,4 +1,4 @@
-"""The detector contract: what every method writes, and what the base writes once for all of them."""
+"""The detector contract: what every method writes, and what the base writes once for all."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class Card:
 def _explains(detector: Detector) -> bool:
     if type(detector)._feature_errors is Detector._feature_errors:
         raise AttributeError(
-            f"{type(detector).__name__} has no per-feature story: its score is not a sum over features."
+            f"{type(detector).__name__} cannot say which feature made a score: "
+            "its score is not a sum over features."
         )
     return True
 
@@ -101,7 +102,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """Return what each feature adds to the score, shape (n, d); only where there is a story."""
         raise NotImplementedError
 
-    def prepare(self) -> None:  # noqa: B027 - most methods have nothing to prepare
+    def prepare(self) -> None:
         """Load what the method needs, so that `fit` can be timed without it."""
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
@@ -206,7 +207,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
 
 
 def _refuse_missing(X: Any) -> None:
-    """Name the columns of a DataFrame that hold missing values (arrays are left to scikit-learn)."""
+    """Name the columns of a DataFrame that hold missing values; arrays have no names."""
     if not hasattr(X, "columns"):
         return
     missing = X.isna().sum()

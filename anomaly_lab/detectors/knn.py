@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,11 @@ from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
 _BLOCK = 16_384  # rows scored at a time: bounds the memory for neighbours and their features
-_REDUCE = {"largest": np.max, "mean": np.mean, "median": np.median}
+_REDUCE: dict[str, Callable[..., Array]] = {
+    "largest": np.max,
+    "mean": np.mean,
+    "median": np.median,
+}
 
 
 class KNNDetector(Detector):
@@ -43,7 +48,7 @@ class KNNDetector(Detector):
         name="knn",
         title="k-nearest neighbours",
         idea="A normal row has other normal rows close by. An anomaly is far from all of them.",
-        score="Euclidean distance to the k-th nearest fitting row, in units of the (scaled) features",
+        score="distance to the k-th nearest fitting row, in units of the (scaled) features",
         works="Fitting rows are clean and plentiful, features are comparable in scale.",
         fails="Fitting rows hold a cluster of more than k anomalies; features of no use drown the "
         "distance; the fitting rows are so many that keeping and searching them costs too much.",

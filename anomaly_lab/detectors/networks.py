@@ -144,7 +144,7 @@ def _scanning_model(keras: Any, per_call: int) -> Any:
     """
     import jax
 
-    class ScanningModel(keras.Sequential):  # type: ignore[misc, name-defined]
+    class ScanningModel(keras.Sequential):
         def train_step(self, state: Any, data: Any) -> Any:
             trainable, frozen, optimizer, metrics = state
 
@@ -198,7 +198,7 @@ def _noisy_batches(
     size, n_batches = shape
     chunk = size * at_once
 
-    class NoisyBatches(keras.utils.PyDataset):  # type: ignore[misc, name-defined]
+    class NoisyBatches(keras.utils.PyDataset):
         def __init__(self) -> None:
             super().__init__()
             self.on_epoch_end()
@@ -222,7 +222,7 @@ def _progress(keras: Any, epochs: int) -> Any:
     columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"))
     progress = Progress(*columns, TimeRemainingColumn())
 
-    class Bar(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Bar(keras.callbacks.Callback):
         def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
             self.task = progress.add_task("", total=epochs)
             progress.start()

@@ -23,7 +23,7 @@ class PCADetector(Detector):
         with 0.9 and more the residual is too small a room for anomalies to show in.
     n_components : int, optional
         Number of components to keep instead, from 1 to d - 1.
-    score : {"residual", "mahalanobis"}, default "residual"
+    distance : {"residual", "mahalanobis"}, default "residual"
         ``"residual"``: squared distance to the plane of the kept components. ``"mahalanobis"``:
         squared Mahalanobis distance with all components, which also sees rows that are extreme
         *within* the plane; `variance` and `n_components` then play no part.
@@ -51,8 +51,8 @@ class PCADetector(Detector):
         idea="Normal rows lie near a plane. Project a row onto it and measure what is lost.",
         score="squared distance to the plane, in squared units of the (scaled) features",
         works="Features are correlated, and normal rows vary along few straight directions.",
-        fails="Normal rows lie on a curve, so that the plane also rebuilds points beside it; or the "
-        "anomalies are extreme within the plane (use score='mahalanobis' for these).",
+        fails="Normal rows lie on a curve, so that the plane also rebuilds points beside it; "
+        "anomalies are extreme within the plane (use distance='mahalanobis' for these).",
         cost="fit O(nd² + d³), score O(nkd) for k components",
         reference="Jackson and Mudholkar (1979), doi:10.1080/00401706.1979.10489779",
     )
@@ -61,12 +61,12 @@ class PCADetector(Detector):
         self,
         variance: float = 0.7,
         n_components: int | None = None,
-        score: Literal["residual", "mahalanobis"] = "residual",
+        distance: Literal["residual", "mahalanobis"] = "residual",
         threshold: Threshold | str | None = None,
     ):
         self.variance = variance
         self.n_components = n_components
-        self.score = score
+        self.distance = distance
         self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
@@ -77,7 +77,7 @@ class PCADetector(Detector):
         k = self._n_kept(ratio)
         self.components_ = pca.components_[:k]
         self.explained_variance_ratio_ = ratio[:k]
-        if self.score == "mahalanobis":
+        if self.distance == "mahalanobis":
             self._whitener = _zca(pca.components_, pca.explained_variance_)
         return self._anomaly_score(X)
 
@@ -86,7 +86,7 @@ class PCADetector(Detector):
 
     def _feature_errors(self, X: Array) -> Array:
         centered = X - self.mean_
-        if self.score == "mahalanobis":
+        if self.distance == "mahalanobis":
             return (centered @ self._whitener) ** 2
         return (centered - centered @ self.components_.T @ self.components_) ** 2
 
@@ -100,8 +100,10 @@ class PCADetector(Detector):
     def _check_parameters(self, d: int) -> None:
         if not 0 < self.variance < 1:
             raise InputError(f"variance must lie between 0 and 1, got {self.variance!r}.")
-        if self.score not in ("residual", "mahalanobis"):
-            raise InputError(f"score must be 'residual' or 'mahalanobis', got {self.score!r}.")
+        if self.distance not in ("residual", "mahalanobis"):
+            raise InputError(
+                f"distance must be 'residual' or 'mahalanobis', got {self.distance!r}."
+            )
         if self.n_components is not None and not 1 <= self.n_components < max(d, 2):
             raise InputError(
                 f"n_components must be from 1 to {max(d - 1, 1)} for {d} features, "

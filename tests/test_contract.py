@@ -1,0 +1,249 @@
+"""The contract holds for every detector, and the suite that says so can fail."""
+
+import random
+
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from anomaly_lab import (
+    AutoencoderDetector,
+    CentroidDetector,
+    IsolationForestDetector,
+    PCADetector,
+    all_detectors,
+)
+from anomaly_lab.detectors import Detector
+from anomaly_lab.detectors.testing import CHECKS, check_detector, easy_rows
+
+# Settings that make a detector quick enough to be fitted a hundred times.
+QUICK = {"autoencoder": {"epochs": 2}, "isolation_forest": {"n_estimators": 20}}
+DETECTORS = [
+    *(detector(**QUICK.get(name, {})) for name, detector in all_detectors().items()),
+    PCADetector(distance="mahalanobis"),
+]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=repr)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(detector, check):
+    check(detector)
+
+
+SKLEARN_CHECKS = [
+    pytest.param(detector, check, id=f"{detector!r}-{check.func.__name__}")
+    for detector in DETECTORS
+    for detector, check in estimator_checks_generator(detector)
+    # It needs SCIPY_ARRAY_API=1 set before SciPy is first imported, and an array-API library.
+    if check.func.__name__ != "check_array_api_input"
+]
+
+
+@pytest.mark.parametrize(("detector", "check"), SKLEARN_CHECKS)
+def test_scikit_learn(detector, check):
+    check(detector)
+
+
+def test_every_shipped_detector_is_tested():
+    assert {type(d) for d in DETECTORS} >= set(all_detectors().values())
+    assert {"autoencoder", "centroid", "isolation_forest", "knn", "pca"} <= set(all_detectors())
+
+
+# --- Planted faults: for each, the check that must name it. -------------------------------------
+
+
+class FlippedSign(CentroidDetector):
+    def _anomaly_score(self, X):
+        return -super()._anomaly_score(X)
+
+
+class FlippedThroughout(IsolationForestDetector):
+    def _fit(self, X):
+        return -super()._fit(X)
+
+    def _anomaly_score(self, X):
+        return -super()._anomaly_score(X)
+
+
+class ReadsLabels(CentroidDetector):
+    def fit(self, X, y=None):
+        rows = np.asarray(X)
+        return super().fit(rows if y is None else rows[np.asarray(y) == 0])
+
+
+class LooksAtLabels(CentroidDetector):
+    """Reads labels without any effect on the scores."""
+
+    def fit(self, X, y=None):
+        if y is not None:
+            self.n_labels_ = len(y)
+        return super().fit(X)
+
+
+class SeedsNumPy(CentroidDetector):
+    def _fit(self, X):
+        np.random.seed(0)  # noqa: NPY002
+        return super()._fit(X)
+
+
+class DrawsFromRandom(CentroidDetector):
+    def _fit(self, X):
+        random.random()
+        return super()._fit(X)
+
+
+class FollowsGlobalState(CentroidDetector):
+    """Leaves the state as it found it, and yet depends on it."""
+
+    def _fit(self, X):
+        state = np.random.get_state()  # noqa: NPY002
+        self.tilt_ = np.random.normal()  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002
+        return super()._fit(X)
+
+    def _anomaly_score(self, X):
+        return super()._anomaly_score(X) + abs(getattr(self, "tilt_", 0.0))
+
+
+class DrawsAnew(CentroidDetector):
+    def _fit(self, X):
+        scores = super()._fit(X)
+        self.center_ = self.center_ + np.random.default_rng().normal(size=X.shape[1])
+        return scores
+
+
+class KeepsOver(CentroidDetector):
+    def _fit(self, X):
+        self.seen_ = np.vstack([getattr(self, "seen_", X), X])
+        return super()._fit(self.seen_)[-len(X) :]
+
+
+class ChangesInput(CentroidDetector):
+    def _fit(self, X):
+        X -= X.mean(axis=0)
+        return super()._fit(X)
+
+
+class AcceptsNaN(CentroidDetector):
+    def _validate(self, X, *, reset):
+        return super()._validate(np.nan_to_num(X), reset=reset)
+
+
+class ForgetsNames(CentroidDetector):
+    def _validate(self, X, *, reset):
+        return super()._validate(np.asarray(X), reset=reset)
+
+
+class AnyWidth(CentroidDetector):
+    def anomaly_score(self, X):
+        return self._anomaly_score(np.resize(X, (len(X), self.n_features_in_)))
+
+
+class HoldsLambda(CentroidDetector):
+    def _fit(self, X):
+        self.rule_ = lambda x: x
+        return super()._fit(X)
+
+
+class IgnoresThreshold(CentroidDetector):
+    def fit(self, X, y=None):
+        super().fit(X)
+        self.offset_ = -1.0
+        return self
+
+
+class ScoresTogether(CentroidDetector):
+    def _anomaly_score(self, X):
+        scores = super()._anomaly_score(X)
+        return scores - scores.mean()
+
+
+class BuildsInInit(Detector):
+    card = CentroidDetector.card
+
+    def __init__(self, threshold=None):
+        self.threshold = threshold
+        self.forest = IsolationForest()
+
+    def _fit(self, X):
+        return self.forest.fit(X).score_samples(X)
+
+    def _anomaly_score(self, X):
+        return -self.forest.score_samples(X)
+
+
+class EmptyCard(CentroidDetector):
+    card = type(CentroidDetector.card)("empty", "", "", "", "", "", "", "")
+
+
+class NegativeErrors(CentroidDetector):
+    def _feature_errors(self, X):
+        return X - self.center_
+
+
+FAULTS = [
+    (FlippedSign, "check_anomalies_score_higher"),
+    (FlippedThroughout, "check_anomalies_score_higher"),
+    (ReadsLabels, "check_labels_are_never_read"),
+    (LooksAtLabels, "check_labels_are_never_read"),
+    (SeedsNumPy, "check_global_random_state"),
+    (DrawsFromRandom, "check_global_random_state"),
+    (FollowsGlobalState, "check_global_random_state"),
+    (DrawsAnew, "check_refit"),
+    (KeepsOver, "check_refit"),
+    (ChangesInput, "check_input_is_left_alone"),
+    (AcceptsNaN, "check_bad_input"),
+    (ForgetsNames, "check_column_names"),
+    (AnyWidth, "check_bad_input"),
+    (HoldsLambda, "check_pickle"),
+    (IgnoresThreshold, "check_threshold_is_used"),
+    (ScoresTogether, "check_rows_are_judged_alone"),
+    (BuildsInInit, "check_parameters_are_stored"),
+    (EmptyCard, "check_card"),
+    (NegativeErrors, "check_feature_errors"),
+]
+
+
+@pytest.mark.parametrize(("faulty", "check"), FAULTS, ids=lambda x: getattr(x, "__name__", x))
+def test_the_suite_finds(faulty, check):
+    with pytest.raises(AssertionError, match=check):
+        check_detector(faulty())
+
+
+def test_every_check_is_proved_by_a_fault():
+    proved = {check for _, check in FAULTS}
+    # check_scores and check_sign_bridge: below
+    assert proved == {c.__name__ for c in CHECKS} - {"check_scores", "check_sign_bridge"}
+
+
+class FlippedBridge(CentroidDetector):
+    def score_samples(self, X):
+        return self.anomaly_score(X)
+
+
+class OneScoreTooMany(CentroidDetector):
+    def _fit(self, X):
+        return np.append(super()._fit(X), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "check"),
+    [(FlippedBridge, "check_sign_bridge"), (OneScoreTooMany, "check_scores")],
+)
+def test_the_suite_finds_wrong_shapes_and_bridges(faulty, check):
+    with pytest.raises(AssertionError, match=check):
+        check_detector(faulty())
+
+
+# --- What only the autoencoder promises ----------------------------------------------------------
+
+
+def test_the_autoencoder_leaves_its_networks_open_to_see():
+    fit, judged, _ = easy_rows()
+    model = AutoencoderDetector(epochs=2).fit(fit)
+    code = model.encode(judged)
+    assert code.shape == (100, model.encoder_.output_shape[-1])
+    assert code.shape[1] < 5
+    errors = ((judged - model.reconstruct(judged)) / fit.std(axis=0)) ** 2
+    np.testing.assert_allclose(model.feature_errors(judged), errors, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,870 @@
+"""Models come back from their files as they were, and files that are no models do nothing."""
+
+from __future__ import annotations
+
+import copy
+import getpass
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import KDTree, NearestNeighbors
+
+import anomaly_lab.detectors
+from anomaly_lab import AnomalyModel, keras_setup, storage, thresholds
+from anomaly_lab.detectors import (
+    AutoencoderDetector,
+    Card,
+    CentroidDetector,
+    Detector,
+    KNNDetector,
+    UnfittedError,
+    all_detectors,
+)
+from anomaly_lab.errors import InputError, ModelFileError
+from anomaly_lab.thresholds import POT, Fixed, Quantile
+
+NAMES = sorted(all_detectors())
+PLAIN_NAMES = [name for name in NAMES if name != "autoencoder"]
+
+
+def table(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(rng.normal(size=(60, 4)), columns=["a", "b", "c", "d"])
+    return rows.assign(kind=rng.choice(["red", "green", "blue"], 60))
+
+
+FIT, CALIBRATE, TEST = table(0), table(1), table(2)
+
+
+def fitted(detector: Detector) -> AnomalyModel:
+    return AnomalyModel(detector, "quantile:0.9").fit(FIT).calibrate(CALIBRATE)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, AnomalyModel]:
+    detectors = {name: kind() for name, kind in all_detectors().items()}
+    detectors["autoencoder"].set_params(epochs=2)
+    return {name: fitted(detector) for name, detector in detectors.items()}
+
+
+@pytest.fixture(scope="module")
+def files(models: dict[str, AnomalyModel], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    for name, model in models.items():
+        model.save(folder / name)
+    return folder
+
+
+def unzip(source: Path | bytes) -> dict[str, bytes]:
+    with ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def first(members: dict[str, bytes], suffix: str) -> str:
+    return next(name for name in members if name.endswith(suffix))
+
+
+def forge(source: Path, target: Path, changes: dict[str, bytes | None], **manifest: Any) -> Path:
+    """Copy a model with members and manifest entries changed, and with right fingerprints."""
+    members = {**unzip(source), **changes}
+    members = {name: content for name, content in members.items() if content is not None}
+    text = json.loads(members.pop("manifest.json"))
+    text["members"] = {name: storage._fingerprint(content) for name, content in members.items()}
+    text.update(manifest)
+    target.write_bytes(storage._pack({"manifest.json": json.dumps(text).encode(), **members}))
+    return target
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ModelFileError) as caught:
+        storage.load(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "expected" in message
+    return message
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_model_judges_as_the_saved_one(
+    name: str, models: dict[str, AnomalyModel], files: Path
+) -> None:
+    model, loaded = models[name], AnomalyModel.load(files / name)
+    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+    np.testing.assert_array_equal(loaded.flag(TEST), model.flag(TEST))
+    assert 0 < loaded.flag(TEST).sum() < len(TEST)
+    assert loaded.cutoff == model.cutoff
+    assert loaded.threshold == model.threshold
+    assert type(loaded.detector) is type(model.detector)
+    assert loaded.detector.get_params() == model.detector.get_params()
+    assert vars(loaded.detector).keys() == vars(model.detector).keys()
+    assert loaded.detector.offset_ == model.detector.offset_
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_model_explains_as_the_saved_one(
+    name: str, models: dict[str, AnomalyModel], files: Path
+) -> None:
+    loaded = storage.load(files / name)
+    if not hasattr(models[name].detector, "feature_errors"):
+        assert not hasattr(loaded.detector, "feature_errors")
+        return
+    pd.testing.assert_frame_equal(loaded.explain(TEST), models[name].explain(TEST))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_model_can_be_fitted_again(
+    name: str, models: dict[str, AnomalyModel], files: Path
+) -> None:
+    again = storage.load(files / name).fit(FIT).calibrate(CALIBRATE)
+    np.testing.assert_array_equal(again.score(TEST), models[name].score(TEST))
+    assert again.cutoff == models[name].cutoff
+
+
+def test_the_autoencoder_keeps_its_history(models: dict[str, AnomalyModel], files: Path) -> None:
+    history = storage.load(files / "autoencoder").detector.history_
+    pd.testing.assert_frame_equal(history, models["autoencoder"].detector.history_)
+
+
+_IN_A_FRESH_PROCESS = """
+import sys
+import pandas as pd
+from anomaly_lab import AnomalyModel
+folder, *names = sys.argv[1:]
+rows = pd.read_parquet(folder + "/rows.parquet")
+for name in names:
+    print(name, "keras" in sys.modules, AnomalyModel.load(f"{folder}/{name}").score(rows).tobytes().hex())
+"""
+
+
+def test_models_load_in_a_fresh_process_and_import_keras_only_for_networks(
+    models: dict[str, AnomalyModel], files: Path
+) -> None:
+    TEST.to_parquet(files / "rows.parquet")
+    names = [*PLAIN_NAMES, "autoencoder"]
+    command = [sys.executable, "-c", _IN_A_FRESH_PROCESS, str(files), *names]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name, line in zip(names, told, strict=False):
+        assert line.split() == [name, "False", models[name].score(TEST).tobytes().hex()]
+
+
+def test_keras_is_not_imported_by_a_model_without_a_network(files: Path) -> None:
+    names = ", ".join(f"{str(files / name)!r}" for name in PLAIN_NAMES)
+    code = (
+        "import sys; from anomaly_lab import storage\n"
+        f"for path in [{names}]:\n"
+        "    storage.save(storage.load(path), path + '.copy')\n"
+        "print('keras' in sys.modules, 'jax' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
+
+
+def test_a_model_without_cutoff_comes_back_without_one(tmp_path: Path) -> None:
+    AnomalyModel("pca").fit(FIT).save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m")
+    with pytest.raises(UnfittedError, match="calibrate"):
+        _ = loaded.cutoff
+    assert loaded.calibrate(CALIBRATE).cutoff == (
+        AnomalyModel("pca").fit(FIT).calibrate(CALIBRATE).cutoff
+    )
+
+
+@pytest.mark.parametrize("rule", sorted(thresholds.RULES))
+def test_every_threshold_rule_comes_back(rule: str, tmp_path: Path) -> None:
+    spec = {"fixed": "fixed:0.1", "quantile": "quantile:0.9123", "pot": "pot:0.01,0.5"}
+    model = AnomalyModel("centroid", spec.get(rule, rule)).fit(FIT)
+    model.calibrate(CALIBRATE, np.arange(60) % 2 if model.threshold.needs_labels else None)
+    model.save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m").threshold
+    assert vars(loaded) == vars(model.threshold)
+    assert loaded == model.threshold
+
+
+def test_an_infinite_cutoff_comes_back(tmp_path: Path) -> None:
+    model = AnomalyModel("centroid").fit(FIT)
+    model.threshold.cutoff_ = np.inf
+    model.save(tmp_path / "m")
+    assert storage.load(tmp_path / "m").cutoff == np.inf
+
+
+def test_imputation_and_column_order_come_back(tmp_path: Path) -> None:
+    gaps = FIT.copy()
+    gaps.loc[3, "a"], gaps.loc[4, "kind"] = np.nan, None
+    model = AnomalyModel("pca", impute="median").fit(gaps).calibrate(CALIBRATE)
+    model.save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m")
+    shuffled = gaps[gaps.columns[::-1]]
+    np.testing.assert_array_equal(loaded.score(shuffled), model.score(gaps))
+    assert loaded.preprocessor.impute == "median"
+
+
+def test_parameters_of_many_kinds_come_back(tmp_path: Path) -> None:
+    detector = KNNDetector(n_neighbors=np.int64(3), method="mean", threshold=Quantile(0.8))
+    fitted(detector).save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m").detector.get_params()
+    assert loaded == detector.get_params()
+    assert type(loaded["n_neighbors"]) is np.int64
+
+
+# Third parties' detectors, and what cannot be stored
+
+
+class Committee(Detector):
+    """Everything a third party may keep: networks in a dict, estimators, arrays, a frame."""
+
+    card = Card("committee", "Committee", "i", "s", "w", "f", "c", "r")
+
+    def __init__(self, size: int = 2, combine: Any = None, threshold: Any = None):
+        self.size = size
+        self.combine = combine
+        self.threshold = threshold
+
+    def _fit(self, X: np.ndarray) -> np.ndarray:
+        keras = keras_setup.load()
+        inputs = keras.Input((X.shape[1],))
+        hidden = keras.layers.Dense(3, activation="tanh", kernel_regularizer="l2")(inputs)
+        functional = keras.Model(inputs, keras.layers.concatenate([hidden, inputs]))
+        stack = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(2)])
+        stack.compile("adam", "mse")
+        self.networks_ = {"all": [functional, (stack, 1.5)]}
+        self.clusters_ = KMeans(self.size, random_state=0, n_init=1).fit(X)
+        self.other_ = CentroidDetector().fit(X)
+        self.frame_ = pd.DataFrame({"x": [0.1, np.nan], "n": [1, 2], "t": ["u", "v"]}, index=[5, 7])
+        self._weights = np.arange(3, dtype=np.float32)
+        return self._anomaly_score(X)
+
+    def _anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        functional, (stack, factor) = self.networks_["all"]
+        networks = [network.predict_on_batch(X).sum(axis=1) for network in (functional, stack)]
+        distances = self.clusters_.transform(X).min(axis=1)
+        others = self.other_.anomaly_score(X) * self._weights[1]
+        return factor * networks[0] + networks[1] + distances + others
+
+
+class _EntryPoint:
+    name = value = "committee"
+
+    def load(self) -> type[Detector]:
+        return Committee
+
+
+@pytest.fixture
+def _with_committee(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anomaly_lab.detectors, "entry_points", lambda **_: [_EntryPoint()])
+
+
+@pytest.mark.usefixtures("_with_committee")
+def test_a_third_partys_detector_comes_back(tmp_path: Path) -> None:
+    model = fitted(Committee(size=3))
+    model.save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+    np.testing.assert_array_equal(loaded.flag(TEST), model.flag(TEST))
+    pd.testing.assert_frame_equal(loaded.detector.frame_, model.detector.frame_)
+    assert loaded.detector._weights.dtype == np.float32
+    assert isinstance(loaded.detector.networks_["all"][1], tuple)
+
+
+def test_a_detector_that_is_not_listed_is_not_stored(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Committee cannot be stored.*entry point"):
+        fitted(Committee()).save(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_with_committee")
+@pytest.mark.parametrize(
+    "value", [lambda x: x, open, io.StringIO(), object(), np.array([io.StringIO()], dtype=object)]
+)
+def test_an_attribute_that_cannot_be_stored_is_named(tmp_path: Path, value: object) -> None:
+    model = fitted(Committee())
+    model.detector.odd_ = value
+    with pytest.raises(InputError, match="Cannot store committee.odd_"):
+        model.save(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("_with_committee")
+def test_a_lambda_layer_is_not_stored(tmp_path: Path) -> None:
+    keras = keras_setup.load()
+    model = fitted(Committee())
+    model.detector.net_ = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
+    with pytest.raises(InputError, match=r"committee.net_.*Lambda"):
+        model.save(tmp_path / "m")
+
+
+def test_a_threshold_of_another_kind_is_not_stored(tmp_path: Path) -> None:
+    class Mine(Fixed):
+        name = "mine"
+
+    model = AnomalyModel("centroid", Mine(1.0)).fit(FIT).calibrate(CALIBRATE)
+    with pytest.raises(InputError, match=r"Mine cannot be stored.*Fixed\(model.cutoff\)"):
+        model.save(tmp_path / "m")
+
+
+def _own_networks(d: int) -> tuple[Any, Any]:
+    keras = keras_setup.load()
+    encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
+    return encoder, keras.Sequential([keras.Input((2,)), keras.layers.Dense(d)])
+
+
+def test_networks_of_a_build_function_are_stored_and_the_function_is_not(tmp_path: Path) -> None:
+    model = fitted(AutoencoderDetector(epochs=2, build=_own_networks))
+    model.save(tmp_path / "m")
+    loaded = storage.load(tmp_path / "m")
+    assert loaded.detector.build is None
+    assert loaded.detector.encode(np.zeros((1, 7))).shape == (1, 2)
+    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+
+
+# Saving
+
+
+def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(UnfittedError, match="call fit"):
+        AnomalyModel("pca").save(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saving_twice_gives_the_same_bytes_even_from_a_loaded_model(
+    name: str, models: dict[str, AnomalyModel], files: Path, tmp_path: Path
+) -> None:
+    models[name].save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (files / name).read_bytes()
+    storage.load(files / name).save(tmp_path / "third")
+    assert (tmp_path / "third").read_bytes() == (files / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_tells_nothing_of_the_machine(name: str, files: Path) -> None:
+    content = (files / name).read_bytes()
+    private = [str(Path.home()), str(files), os.getcwd(), sys.prefix, os.uname().nodename]
+    private += [f'"{getpass.getuser()}"', "/tmp", "date_saved"]
+    assert [word for word in private if word.encode() in content] == []
+
+
+def test_the_manifest_names_versions(files: Path) -> None:
+    versions = json.loads(unzip(files / "autoencoder")["manifest.json"])["versions"]
+    assert versions.keys() == {"anomaly_lab", "keras", "numpy", "scikit-learn", "skops"}
+    assert "keras" not in json.loads(unzip(files / "knn")["manifest.json"])["versions"]
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_interrupted_save_leaves_the_old_file_whole(
+    step: str,
+    error: type[BaseException],
+    models: dict[str, AnomalyModel],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = tmp_path / "m"
+    models["pca"].save(target)
+    before = target.read_bytes()
+
+    def interrupt(*_: object) -> None:
+        raise error("stop")
+
+    monkeypatch.setattr(os, step, interrupt)
+    with pytest.raises((KeyboardInterrupt, InputError)):
+        models["knn"].save(target)
+    assert target.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_half_way_leaves_the_old_file_whole(
+    models: dict[str, AnomalyModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "m"
+    models["pca"].save(target)
+    before = target.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(storage, "_network_bytes", fail)
+    with pytest.raises(RuntimeError, match="half way"):
+        models["autoencoder"].save(target)
+    assert target.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_saving_where_no_file_can_be_is_refused(
+    models: dict[str, AnomalyModel], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="folder"):
+        models["pca"].save(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        models["pca"].save(tmp_path / "missing" / "m")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="folder"):
+        models["pca"].save(tmp_path / "file" / "m")
+
+
+def test_saving_to_a_folder_without_permission_is_refused(
+    models: dict[str, AnomalyModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(InputError, match="may not be written"):
+        models["pca"].save(tmp_path / "m")
+
+
+# Loading what is no model
+
+
+def test_a_path_without_a_readable_file_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="There is no file"):
+        storage.load(tmp_path / "missing")
+    with pytest.raises(InputError, match="is a folder"):
+        storage.load(tmp_path)
+
+    def deny(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "m").write_bytes(b"")
+    monkeypatch.setattr(Path, "read_bytes", deny)
+    with pytest.raises(InputError, match="Cannot read .*Permission denied"):
+        storage.load(tmp_path / "m")
+
+
+class _Bomb:
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"a,b\n1,2\n", b"PK\x05\x06" + bytes(18)])
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(content)
+    refusal(tmp_path / "m")
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(pickle.dumps(_Bomb(tmp_path / "marker")))
+    assert "zip" in refusal(tmp_path / "m")
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("name", ["knn", "autoencoder"])
+def test_a_truncated_file_is_refused(name: str, files: Path, tmp_path: Path) -> None:
+    content = (files / name).read_bytes()
+    for end in np.linspace(0, len(content) - 1, 40).astype(int):
+        (tmp_path / "m").write_bytes(content[:end])
+        refusal(tmp_path / "m")
+
+
+@pytest.mark.parametrize("name", ["centroid", "autoencoder"])
+def test_a_flipped_byte_is_refused_or_does_nothing(
+    name: str, models: dict[str, AnomalyModel], files: Path, tmp_path: Path
+) -> None:
+    content = (files / name).read_bytes()
+    rng = np.random.default_rng(0)
+    anywhere = rng.integers(0, len(content), 60)
+    in_the_directory = rng.integers(len(content) - 600, len(content), 60)
+    refused = 0
+    for place in [*anywhere, *in_the_directory]:
+        altered = bytearray(content)
+        altered[place] ^= int(rng.integers(1, 256))
+        (tmp_path / "m").write_bytes(altered)
+        try:
+            scores = storage.load(tmp_path / "m").score(TEST)
+        except ModelFileError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(scores, models[name].score(TEST))
+    assert refused > 80
+
+
+def test_members_must_be_those_of_the_manifest(files: Path, tmp_path: Path) -> None:
+    members = unzip(files / "pca")
+    name = first(members, ".skops")
+
+    def refused(changed: dict[str, bytes]) -> str:
+        (tmp_path / "m").write_bytes(storage._pack(changed))
+        return refusal(tmp_path / "m")
+
+    assert name in refused({**members, name: members[name] + b" "})
+    assert name in refused({key: value for key, value in members.items() if key != name})
+    assert "77.skops" in refused({**members, "77.skops": members[name]})
+    assert "manifest" in refused({name: members[name]})
+
+
+@pytest.mark.parametrize(
+    "name", ["../m", "/etc/m", "a/0.skops", "0.pkl", "C:\\0.skops", "0.skops\n"]
+)
+def test_odd_member_names_are_refused(name: str, files: Path, tmp_path: Path) -> None:
+    forge(files / "pca", tmp_path / "m", {name: b"x"})
+    assert "members that a model does not have" in refusal(tmp_path / "m")
+
+
+def test_a_member_given_twice_is_refused(files: Path, tmp_path: Path) -> None:
+    shutil.copy(files / "pca", tmp_path / "m")
+    with ZipFile(tmp_path / "m", "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("manifest.json", "{}")
+    assert "members" in refusal(tmp_path / "m")
+
+
+def test_compressed_members_are_refused_unread(files: Path, tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "m", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", unzip(files / "pca")["manifest.json"])
+        archive.writestr("0.skops", bytes(10**8))
+    assert (tmp_path / "m").stat().st_size < 10**6
+    assert "compressed" in refusal(tmp_path / "m")
+
+
+def test_overlapping_members_are_refused(files: Path, tmp_path: Path) -> None:
+    content = bytearray((files / "pca").read_bytes())
+    with ZipFile(tmp_path / "m", "w") as archive:
+        archive.writestr("0.skops", bytes(10**5))
+        for number in range(1, 50):
+            twin = copy.copy(archive.infolist()[0])
+            twin.filename = f"{number}.skops"
+            archive.filelist.append(twin)
+            archive.NameToInfo[twin.filename] = twin
+        archive._didModify = True
+    assert len(content) > 0
+    assert "overlap" in refusal(tmp_path / "m").lower()
+
+
+def test_a_newer_format_says_so(files: Path, tmp_path: Path) -> None:
+    forge(files / "pca", tmp_path / "m", {}, format=storage.FORMAT + 1)
+    assert "install a newer anomaly_lab" in refusal(tmp_path / "m")
+
+
+@pytest.mark.parametrize("wrong", [None, True, "1", 0, 1.0, []])
+def test_a_format_that_is_no_number_is_refused(wrong: object, files: Path, tmp_path: Path) -> None:
+    forge(files / "pca", tmp_path / "m", {}, format=wrong)
+    assert "format" in refusal(tmp_path / "m")
+
+
+def test_an_unknown_detector_is_refused(files: Path, tmp_path: Path) -> None:
+    manifest = json.loads(unzip(files / "pca")["manifest.json"])
+    node = manifest["detector"]["detector"] | {"name": "os.system"}
+    forge(files / "pca", tmp_path / "m", {}, detector={"detector": node})
+    assert "'os.system', which is not installed" in refusal(tmp_path / "m")
+
+
+WRONG: list[tuple[str, Any]] = [
+    (key, value)
+    for key in ("preprocessor", "detector", "threshold", "versions", "members")
+    for value in (None, 3, "text", [], {}, {"dict": []}, {"eval": "1"}, {"skops": "9.skops"})
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_wrong_types_in_the_manifest_are_refused(
+    key: str, value: object, files: Path, tmp_path: Path
+) -> None:
+    forge(files / "centroid", tmp_path / "m", {}, **{key: value})
+    refusal(tmp_path / "m")
+
+
+def _edit(node: Any, path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        node = node[key]
+    node[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("detector.detector.state", {}),
+        ("detector.detector.state.center_", "text"),
+        ("detector.detector.state.center_", [1.0]),
+        ("detector.detector.state.n_features_in_", None),
+        ("detector.detector.state.__class__", "text"),
+        ("detector.detector.state.threshold", "fixed:1"),
+        ("detector.detector.params", {"unknown": 1}),
+        ("detector.detector.params", []),
+        ("detector.detector.name", ["centroid"]),
+        ("threshold.threshold.spec", 5),
+        ("threshold.threshold.spec", "nonsense"),
+        ("threshold.threshold.cutoff", "5"),
+        ("threshold.threshold.cutoff", True),
+        ("threshold.threshold.cutoff", float("nan")),
+        ("detector", {"threshold": {"spec": "fixed:1", "cutoff": 1.0, "tail": None}}),
+    ],
+)
+def test_wrong_types_deep_in_the_manifest_are_refused(
+    path: str, value: object, files: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads(unzip(files / "centroid")["manifest.json"])
+    _edit(manifest, path, value)
+    forge(files / "centroid", tmp_path / "m", {"manifest.json": json.dumps(manifest).encode()})
+    refusal(tmp_path / "m")
+
+
+def test_a_manifest_nested_without_end_is_refused(files: Path, tmp_path: Path) -> None:
+    members = unzip(files / "pca")
+    members["manifest.json"] = b"[" * 100_000
+    (tmp_path / "m").write_bytes(storage._pack(members))
+    refusal(tmp_path / "m")
+
+
+# Hostile scikit-learn parts
+
+
+def _hostile(loader: str, module: str, name: str, **extra: Any) -> dict[str, Any]:
+    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": 1, **extra}
+
+
+def _text(content: str) -> dict[str, Any]:
+    return _hostile("JsonNode", "builtins", "str", content=json.dumps(content), is_json=True)
+
+
+def _arguments(*texts: str) -> dict[str, Any]:
+    nodes = [_text(text) | {"__id__": i + 10} for i, text in enumerate(texts)]
+    return _hostile("TupleNode", "builtins", "tuple", content=nodes) | {"__id__": 2}
+
+
+HOSTILE: dict[str, Callable[[str], dict[str, Any]]] = {
+    "os.system": lambda code: _hostile(
+        "ConstructorFromReduceNode", "os", "system", content=_arguments(code)
+    ),
+    "builtins.eval": lambda code: _hostile(
+        "ConstructorFromReduceNode", "builtins", "eval", content=_arguments(code)
+    ),
+    "posix.system": lambda code: _hostile("FunctionNode", "posix", "system"),
+    "builtins.exec": lambda code: _hostile("TypeNode", "builtins", "exec"),
+    "operator.methodcaller": lambda code: _hostile(
+        "OperatorFuncNode", "operator", "methodcaller", attrs=_arguments("run")
+    ),
+    "subprocess.Popen": lambda code: _hostile(
+        "ObjectNode", "subprocess", "Popen", content=_arguments(code)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(HOSTILE))
+def test_a_hostile_scikit_learn_part_is_refused_and_not_run(
+    kind: str, files: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    code = f"open({str(marker)!r}, 'w')" if "eval" in kind else f"touch {marker}"
+    schema = HOSTILE[kind](code) | {"protocol": 2, "_skops_version": "0.16"}
+    part = storage._pack({"schema.json": json.dumps(schema).encode()})
+    name = first(unzip(files / "pca"), ".skops")
+    message = refusal(forge(files / "pca", tmp_path / "m", {name: part}))
+    assert kind in message
+    assert not marker.exists()
+
+
+def test_a_type_outside_the_list_is_refused_though_harmless(files: Path, tmp_path: Path) -> None:
+    part = storage._pack(
+        {
+            "schema.json": json.dumps(
+                _hostile("ObjectNode", "pathlib", "PurePosixPath") | {"protocol": 2}
+            ).encode()
+        }
+    )
+    name = first(unzip(files / "pca"), ".skops")
+    assert "pathlib.PurePosixPath" in refusal(forge(files / "pca", tmp_path / "m", {name: part}))
+
+
+def test_a_broken_scikit_learn_part_is_refused(files: Path, tmp_path: Path) -> None:
+    name = first(unzip(files / "pca"), ".skops")
+    for part in (b"", b"PK", pickle.dumps(1), storage._pack({"schema.json": b"{}"})):
+        refusal(forge(files / "pca", tmp_path / "m", {name: part}))
+
+
+def _part_with(estimator: Any) -> bytes:
+    members = unzip(skops.io.dumps(estimator))
+    schema = json.loads(members["schema.json"])
+    return storage._pack(storage._renumber_skops(schema, members))
+
+
+def _nodes_of(content: bytes, field: str, value: int) -> bytes:
+    """Set a field of the first node of every tree in a scikit-learn part."""
+    members = unzip(content)
+    for name in members:
+        if name.endswith(".npy"):
+            array = np.load(io.BytesIO(members[name]))
+            if field in (array.dtype.names or ()):
+                array[field].flat[0] = value
+                buffer = io.BytesIO()
+                np.save(buffer, array)
+                members[name] = buffer.getvalue()
+    return storage._pack(members)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("left_child", 10**6),
+        ("right_child", -7),
+        ("left_child", 0),
+        ("feature", 99),
+        ("feature", -9),
+    ],
+)
+def test_a_forest_that_points_outside_of_itself_is_refused(field: str, value: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    part = _part_with(IsolationForest(n_estimators=2, random_state=0).fit(rows))
+    storage._part(part)
+    with pytest.raises(ModelFileError, match="Tree .*outside of itself"):
+        storage._part(_nodes_of(part, field, value))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("idx_start", -5), ("idx_end", 10**6), ("idx_start", 10**6)]
+)
+def test_a_search_tree_that_points_outside_of_itself_is_refused(field: str, value: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(100, 3))
+    part = _part_with(NearestNeighbors().fit(rows))
+    assert isinstance(storage._part(part)._tree, KDTree)
+    with pytest.raises(ModelFileError, match="KDTree .*outside of itself"):
+        storage._part(_nodes_of(part, field, value))
+
+
+# Hostile networks
+
+
+def _keras_file(config: Any, files: Path) -> bytes:
+    members = unzip(unzip(files / "autoencoder")[first(unzip(files / "autoencoder"), ".keras")])
+    return storage._pack({**members, "config.json": json.dumps(config).encode()})
+
+
+def _config(files: Path) -> Any:
+    members = unzip(files / "autoencoder")
+    return json.loads(unzip(members[first(members, ".keras")])["config.json"])
+
+
+def _with_layer(files: Path, layer: dict[str, Any]) -> Any:
+    config = _config(files)
+    config["config"]["layers"].append(layer)
+    return config
+
+
+LAYERS: dict[str, dict[str, Any]] = {
+    "os.system": {"module": "os", "class_name": "system", "config": {}},
+    "builtins.eval": {"module": "builtins", "class_name": "function", "config": "eval"},
+    "keras.layers.Lambda": {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {"function": {"class_name": "__lambda__", "config": {"value": "AAAA"}}},
+    },
+    "None.Lambda": {"class_name": "Lambda", "config": {"function": ["AAAA", None, None]}},
+    "keras.layers.TFSMLayer": {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "config": {"filepath": "/tmp/x"},
+    },
+    "keras.layers.TextVectorization": {
+        "module": "keras.layers",
+        "class_name": "TextVectorization",
+        "config": {"vocabulary": "/etc/passwd"},
+    },
+    "keras.utils.get_file": {"module": "keras.utils", "class_name": "get_file", "config": {}},
+    "keras.initializers.deserialize": {
+        "module": "keras.initializers",
+        "class_name": "deserialize",
+        "config": {},
+    },
+    "mine.Layer": {"module": "mine", "class_name": "Layer", "config": {}},
+    "keras.layers.Dense": {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "registered_name": "mine>Dense",
+        "config": {"units": 2},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", sorted(LAYERS))
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_network_of_more_than_keras_layers_is_refused(
+    kind: str, deep: bool, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = LAYERS[kind]
+    if deep:  # as an argument of an innocent layer
+        layer = {
+            "module": "keras.layers",
+            "class_name": "TimeDistributed",
+            "config": {"layer": layer},
+        }
+    part = _keras_file(_with_layer(files, layer), files)
+    name = first(unzip(files / "autoencoder"), ".keras")
+    loaded: list[object] = []
+    monkeypatch.setattr(keras_setup.load().saving, "load_model", lambda *a, **k: loaded.append(a))
+    # The decoy encoder comes first: nothing of the file's networks is given to Keras before it.
+    assert kind in refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+    assert loaded == []
+
+
+def test_a_real_lambda_network_is_refused(files: Path, tmp_path: Path) -> None:
+    keras = keras_setup.load()
+    marker = tmp_path / "marker"
+    layer = keras.layers.Lambda(lambda x, path=str(marker): (open(path, "w"), x)[1])
+    keras.Sequential([keras.Input((2,)), layer]).save(tmp_path / "n.keras")
+    marker.unlink(missing_ok=True)
+    part = (tmp_path / "n.keras").read_bytes()
+    name = first(unzip(files / "autoencoder"), ".keras")
+    assert "Lambda" in refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("config", [None, 3, [], {}, {"class_name": "Dense"}, "text"])
+def test_a_configuration_that_is_no_network_is_refused(
+    config: object, files: Path, tmp_path: Path
+) -> None:
+    name = first(unzip(files / "autoencoder"), ".keras")
+    part = _keras_file(config, files)
+    refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+
+
+# Versions
+
+
+@pytest.mark.parametrize(("name", "package"), [("pca", "scikit-learn"), ("autoencoder", "keras")])
+def test_another_version_is_a_warning_and_named_in_later_errors(
+    name: str, package: str, models: dict[str, AnomalyModel], files: Path, tmp_path: Path
+) -> None:
+    versions = json.loads(unzip(files / name)["manifest.json"])["versions"]
+    old = versions | {package: "0.0.1"}
+    forge(files / name, tmp_path / "m", {}, versions=old)
+    with pytest.warns(UserWarning, match=rf"{package} 0\.0\.1 \(here {versions[package]}\)"):
+        loaded = storage.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.score(TEST), models[name].score(TEST))
+    forge(files / name, tmp_path / "m", {first(unzip(files / name), ".skops"): b""}, versions=old)
+    with pytest.warns(UserWarning, match="saved with"):
+        assert f"{package} 0.0.1 (here {versions[package]})" in refusal(tmp_path / "m")
+
+
+# Pickling and copying
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fitted_models_pickle_and_copy(name: str, models: dict[str, AnomalyModel]) -> None:
+    model = models[name]
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(twin.score(TEST), model.score(TEST))
+        assert twin.cutoff == model.cutoff
+
+
+def test_pot_keeps_its_tail(tmp_path: Path) -> None:
+    model = AnomalyModel("centroid", POT(0.01, 0.5)).fit(FIT).calibrate(CALIBRATE)
+    model.save(tmp_path / "m")
+    assert storage.load(tmp_path / "m").threshold.tail_ == model.threshold.tail_
