@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
 from anomaly_lab import __version__
@@ -20,6 +21,9 @@ from anomaly_lab.errors import AnomalyLabError, InputError
 if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison
     from anomaly_lab.datasets import Dataset
+    from anomaly_lab.report import ResultsTable
+
+WIDE = 130  # characters that the whole results table takes
 
 out = Console()
 err = Console(stderr=True)
@@ -300,33 +304,39 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _print_comparison(result: Comparison) -> None:
-    from anomaly_lab.report import results_tables
+    from anomaly_lab.report import results_table, summary
 
-    rows, features = result.dataset.X.shape
-    out.print(
-        f"{result.dataset.name}: {rows:,} rows, {features} features, "
-        f"{result.dataset.prevalence:.1%} anomalies",
-        markup=False,
-        highlight=False,
-    )
-    p = result.protocol
-    out.print(
-        f"fit on {p.n_fit:,}, calibrate on {p.n_calibrate:,}, test on {p.n_test:,} rows; "
-        f"threshold {p.threshold}; {len(p.seeds)} seeds, mean ± standard deviation",
-        markup=False,
-        highlight=False,
-    )
-    for part in results_tables(result):
-        table = Table(title=part.title, title_justify="left", title_style="bold", header_style="")
-        for i, header in enumerate(part.headers):
-            table.add_column(header, justify="left" if i == 0 else "right", no_wrap=i == 0)
-        for cells, best in zip(part.rows, part.best, strict=True):
-            shown = (f"[bold]{cell}[/]" if b else cell for cell, b in zip(cells, best, strict=True))
-            table.add_row(*shown)
-        out.print(table)
-    out.print("Bold: better than every other by more than the spread over seeds.")
-    if p.leaked > 0.01:
-        out.print(f"{p.leaked:.0%} of the test rows are exact copies of a fitting row.")
+    for sentence in summary(result):
+        out.print(sentence, markup=False, highlight=False)
+    table = results_table(result)
+    for columns in _fitting(len(table.headers)):
+        out.print(_results(table, columns))
+    out.print(table.note, markup=False, highlight=False)
+
+
+def _fitting(n: int) -> list[list[int]]:
+    """Return which of `n` columns to show together: all in a wide terminal, else in two tables."""
+    half = n // 2
+    if out.width >= WIDE:
+        return [list(range(n))]
+    return [list(range(half)), [0, *range(half, n)]]
+
+
+def _results(table: ResultsTable, columns: list[int]) -> Table:
+    """Lay out some columns of a results table; the best cell of a column is starred and bold."""
+    shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        first = column == 0
+        justify: JustifyMethod = "left" if first else "right"
+        shown.add_column(table.headers[column], justify=justify, vertical="bottom", no_wrap=first)
+    for i, cells in enumerate(table.rows):
+        shown.add_row(*(_cell(cells[column], (i, column) in table.best) for column in columns))
+    return shown
+
+
+def _cell(text: str, best: bool) -> Text:
+    short = text.replace(" ± ", "±")
+    return Text(f"★{short}", style="bold") if best else Text(short)
 
 
 def _print_card(card: Any) -> None:
@@ -336,14 +346,8 @@ def _print_card(card: Any) -> None:
     for name, value in vars(card).items():
         if value not in ("", (), None):
             told = "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            table.add_row(name, _plain(told))
+            table.add_row(name, Text(told))
     out.print(table)
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
 
 
 def _table(*headers: str) -> Table:

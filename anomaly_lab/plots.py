@@ -13,6 +13,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ParamSpec
 
@@ -23,7 +24,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn import metrics
 
 from anomaly_lab.comparison import Comparison, Explanation
@@ -33,7 +35,7 @@ NORMAL = "#0072B2"
 ANOMALY = "#D55E00"
 STYLE = Path(__file__).with_name("anomaly_lab.mplstyle")
 
-TALL = 4.8  # inches, for curves and heat maps
+TALL = 4.5  # inches, for curves and heat maps
 
 _QUIET = "#808080"
 # Each has a contrast of at least 3:1 on white and on near-black: (colour, line style, marker).
@@ -53,20 +55,28 @@ Array = npt.NDArray[np.float64]
 P = ParamSpec("P")
 
 
-def _styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
-    """Draw in this package's style, and leave the user's settings as they were."""
+@functools.cache
+def _settings() -> matplotlib.RcParams:
+    return matplotlib.rc_params_from_file(STYLE, use_default_template=False)
 
+
+def _style() -> AbstractContextManager[None]:
+    """Return this package's style for a ``with`` block, which leaves the user's as it was."""
+    return matplotlib.rc_context(_settings())
+
+
+def _styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     @functools.wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Axes:
-        with matplotlib.rc_context(fname=STYLE):
+        with _style():
             return draw(*args, **kwargs)
 
     return styled
 
 
-def new_axes(height: float = 3.2, width: float = 5.0) -> Axes:
+def new_axes(height: float = 3.0, width: float = 4.4) -> Axes:
     """Return the axes of a new figure, in inches, that pyplot does not know: for files."""
-    with matplotlib.rc_context(fname=STYLE):
+    with _style():
         return Figure(figsize=(width, height)).add_subplot()
 
 
@@ -92,9 +102,10 @@ def to_svg(ax: Axes, prefix: str, alt: str) -> str:
     """
     figure, file = ax.get_figure(root=True), io.StringIO()
     assert isinstance(figure, Figure)
-    with matplotlib.rc_context(fname=STYLE), warnings.catch_warnings():
+    with _style(), warnings.catch_warnings():
         # The page's fonts draw the text, so it is no matter what matplotlib's lack.
         warnings.filterwarnings("ignore", "Glyph .* missing")
+        ConstrainedLayoutEngine().execute(figure)
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(file.getvalue(), prefix, alt, figure.get_figwidth())
 
@@ -104,7 +115,7 @@ def score_histogram(report: Report, ax: Axes | None = None, title: str | None = 
     """Draw how the scores of normal rows and of anomalies are spread, and the cutoff.
 
     Each class adds up to 100%, so that rare anomalies are seen beside many normal rows. The axis
-    is logarithmic where the highest score is more than 20 times the median; a long tail of scores
+    is logarithmic where the highest score is more than ten times the median; a long tail of scores
     of either sign ends in a last bar that holds everything beyond.
 
     Parameters
@@ -130,11 +141,17 @@ def score_histogram(report: Report, ax: Axes | None = None, title: str | None = 
         scores = np.clip(report.scores[report.labels == label], edges[0], edges[-1])
         share = np.histogram(scores, edges)[0] / len(scores)
         legend = f"{name} ({len(scores):,} rows)"
-        face = to_rgba(colour, 0.25)
+        ax.stairs(share, edges, fill=True, color=to_rgba(colour, 0.25))
         ax.stairs(
-            share, edges, fill=True, facecolor=face, edgecolor=colour, hatch=hatch, label=legend
+            share,
+            edges,
+            fill=True,
+            facecolor="none",
+            edgecolor=colour,
+            linewidth=1.4,
+            hatch=hatch,
+            label=legend,
         )
-        ax.stairs(share, edges, color=colour)
     at = float(np.clip(report.cutoff, edges[0], edges[-1]))
     ax.axvline(at, color="black", linestyle="--")
     ax.annotate(
@@ -279,7 +296,7 @@ def precision_recall_curve(
     """
     ax = _ready(ax, title, TALL)
     ax.axhline(results.prevalence, color=_QUIET, linewidth=1)
-    ax.text(0, results.prevalence, f"prevalence {_rate(results.prevalence)}", va="bottom")
+    ax.text(0.02, results.prevalence + 0.01, f"prevalence {_rate(results.prevalence)}")
     for name, reports in _by_detector(results).items():
         point = _mean(reports, "recall"), _mean(reports, "precision")
         area = _mean(reports, "average_precision")
@@ -395,10 +412,9 @@ def feature_contributions(
 def describe_feature_contributions(explanation: Explanation) -> str:
     """Return the alternative text of `feature_contributions`."""
     shares = _shares(explanation)
-    mean = shares.mean(axis=1).drop(_others(explanation), errors="ignore")
-    largest = [f"{name} ({share:.0%})" for name, share in mean.head(3).items()]
+    largest = [f"{name} ({share:.0%})" for name, share in shares.mean(axis=1).head(3).items()]
     top = explanation.rows[0]
-    strongest = shares.iloc[: len(mean), 0]
+    strongest = shares.iloc[:_COLUMNS, 0]
     return (
         f"Heat map of the {len(explanation.rows)} highest-scoring rows, "
         f"{int(explanation.labels.sum())} of them anomalies, by column. Largest mean shares of the "
@@ -412,7 +428,7 @@ def _ready(ax: Axes | None, title: str | None, height: float | None = None) -> A
         from matplotlib import pyplot
 
         width, usual = matplotlib.rcParams["figure.figsize"]
-        ax = pyplot.subplots(figsize=(width, height or usual))[1]
+        ax = pyplot.subplots(figsize=(width, height or usual), layout="constrained")[1]
     if title is not None:
         ax.set_title(title, parse_math=False)
     return ax
@@ -423,7 +439,7 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     body = body[body.index("<svg") :]
     view_box = re.search(r'viewBox="[^"]*"', body)
     assert view_box
-    body = body[body.index(">") + 1 :].replace("#000000", "currentColor")
+    body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
     body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
     return (
@@ -441,7 +457,7 @@ def _edges(report: Report) -> Array:
     if not len(shown):
         return np.linspace(0, 1, n)
     low, high, middle = shown.min(), shown.max(), np.median(shown)
-    if low >= 0 and high > 20 * middle > 0:
+    if low >= 0 and high > 10 * middle > 0:
         low = max(shown[shown > 0].min(), high / 10**_DECADES)
         return np.geomspace(low, high, n)
     usual = np.quantile(shown, 0.95)
@@ -550,13 +566,10 @@ def _shares(explanation: Explanation) -> pd.DataFrame:
     shares = (errors / errors.sum()).fillna(0)
     order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
     shown = shares.loc[order[:_COLUMNS]]
-    if len(order) > _COLUMNS:
-        shown.loc[_others(explanation)] = shares.loc[order[_COLUMNS:]].sum()
-    return shown
-
-
-def _others(explanation: Explanation) -> str:
-    return f"{explanation.errors.shape[1] - _COLUMNS} other columns"
+    if len(order) <= _COLUMNS:
+        return shown
+    rest = shares.loc[order[_COLUMNS:]].sum().rename(f"{len(order) - _COLUMNS} other columns")
+    return pd.concat([shown, rest.to_frame().T])
 
 
 def _cells(ax: Axes, shares: Array, colour: str, row: int) -> None:
@@ -585,7 +598,8 @@ def _legend_below(ax: Axes, gap: float = 4.2) -> None:
 
 def _log_axis(ax: Axes, which: str) -> None:
     ax.set(**{f"{which}scale": "log"})
-    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis, (low, high) = (ax.xaxis, ax.get_xlim()) if which == "x" else (ax.yaxis, ax.get_ylim())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(NullFormatter())
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import jinja2
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from anomaly_lab import plots
-from anomaly_lab.comparison import Comparison, Run
+from anomaly_lab import plots, thresholds
+from anomaly_lab.comparison import Comparison, Explanation, Run
 from anomaly_lab.detectors import all_detectors
 from anomaly_lab.errors import InputError
 
@@ -130,8 +131,16 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
         table=results_table(comparison),
         methods=[_method(run, f"method{i}") for i, run in enumerate(first_runs)],
         curves=_curves(comparison),
-        trainings=[_training(run) for run in first_runs if run.history is not None],
-        explanations=[_explanation(run) for run in first_runs if run.explanation is not None],
+        trainings=[
+            _training(run.history, run.detector, f"training{i}")
+            for i, run in enumerate(first_runs)
+            if run.history is not None
+        ],
+        explanations=[
+            _explanation(run.explanation, run.detector, f"explanation{i}")
+            for i, run in enumerate(first_runs)
+            if run.explanation is not None
+        ],
         seed=comparison.protocol.seeds[0],
         facts=_facts(comparison),
         notes=_notes(comparison),
@@ -203,13 +212,17 @@ def _headers(comparison: Comparison) -> list[str]:
     promised = comparison.protocol.promised_rate
     beside = {
         "average_precision": f"prevalence {comparison.prevalence:.3g}",
-        "accuracy": f"all normal {1 - comparison.prevalence:.4g}",
+        "accuracy": f"all normal {_near_one(1 - comparison.prevalence)}",
         "false_positive_rate": "none promised" if promised is None else f"promised {promised:.3g}",
     }
     return [
         f"{title}\n{beside[metric]}" if metric in beside else title
         for metric, title in _TITLES.items()
     ]
+
+
+def _near_one(share: float) -> str:
+    return f"{share:.3f}" if share < 0.99 else f"{share:.5f}"
 
 
 def _cells(stats: Any, metric: str) -> list[str]:
@@ -276,8 +289,8 @@ def _baseline(comparison: Comparison) -> str:
     how = "in this one run" if len(comparison.protocol.seeds) == 1 else "by more than the spread"
     return (
         f"The trivial baseline, {BASELINE} (distance to the mean), has "
-        f"{_roc_auc(comparison, BASELINE)}, and is beaten {how} by "
-        f"{_listed(beaten_by) or 'no other detector'}."
+        f"{_roc_auc(comparison, BASELINE)}; {_listed(beaten_by) or 'no other detector'} "
+        f"{'beat' if len(beaten_by) > 1 else 'beats'} it {how}."
     )
 
 
@@ -285,7 +298,7 @@ def _promise(comparison: Comparison) -> str:
     promised = comparison.protocol.promised_rate
     rates = comparison.table()["false_positive_rate"].sort_values("mean", kind="stable")
     ends = [f"{_percent(rates['mean'].iloc[i])} ({rates.index[i]})" for i in (0, -1)]
-    met = f"flagged were {' to '.join(ends if len(rates) > 1 else ends[:1])}"
+    met = f"flagged were on average {' to '.join(ends if len(rates) > 1 else ends[:1])}"
     if promised is None:
         return f"The cutoffs promise no false-positive rate; of the normal rows, {met}."
     told = f"The cutoffs promise to flag {_percent(promised)} of normal rows; {met}"
@@ -324,11 +337,11 @@ def _percent(share: float) -> str:
 
 
 def _svg(
-    draw: Callable[[Axes], object],
+    draw: Callable[[Axes], Axes],
     alt: str,
     prefix: str,
-    height: float = 3.2,
-    width: float = 5.0,
+    height: float = 3.0,
+    width: float = 4.4,
 ) -> Markup:
     ax = plots.new_axes(height, width)
     draw(ax)
@@ -351,7 +364,7 @@ def _method(run: Run, prefix: str) -> dict[str, Any]:
             lambda ax: plots.confusion_matrix(report, ax),
             plots.describe_confusion_matrix(report, name),
             f"{prefix}-confusion",
-            width=3.4,
+            width=3.0,
         ),
     }
 
@@ -378,23 +391,21 @@ def _curves(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _training(run: Run) -> dict[str, Any]:
+def _training(history: pd.DataFrame, name: str, prefix: str) -> dict[str, Any]:
     svg = _svg(
-        lambda ax: plots.training_curve(run.history, ax),
-        plots.describe_training_curve(run.history),
-        f"training-{run.detector}",
+        lambda ax: plots.training_curve(history, ax), plots.describe_training_curve(history), prefix
     )
-    return {"svg": svg, "caption": run.detector}
+    return {"svg": svg, "caption": name}
 
 
-def _explanation(run: Run) -> dict[str, Any]:
+def _explanation(explanation: Explanation, name: str, prefix: str) -> dict[str, Any]:
     svg = _svg(
-        lambda ax: plots.feature_contributions(run.explanation, ax),
-        plots.describe_feature_contributions(run.explanation),
-        f"explanation-{run.detector}",
+        lambda ax: plots.feature_contributions(explanation, ax),
+        plots.describe_feature_contributions(explanation),
+        prefix,
         plots.TALL,
     )
-    return {"svg": svg, "caption": run.detector}
+    return {"svg": svg, "caption": name}
 
 
 # The facts
@@ -418,9 +429,11 @@ def _facts(comparison: Comparison) -> dict[str, dict[str, str]]:
 def _protocol(comparison: Comparison) -> dict[str, str]:
     p = comparison.protocol
     promised = "none" if p.promised_rate is None else _percent(p.promised_rate)
+    labelled = thresholds.parse(p.threshold).needs_labels
     return {
         "Rows to fit on": f"{p.n_fit:,}, {_kind(p.contamination)}; without labels",
-        "Rows to calibrate on": f"{p.n_calibrate:,}, all of them normal",
+        "Rows to calibrate on": f"{p.n_calibrate:,}, "
+        + ("labelled, of both kinds" if labelled else "all of them normal"),
         "Rows to test on": f"{p.n_test:,}, {_percent(comparison.prevalence)} of them anomalies",
         "Test rows that are exact copies of a fitting row": _percent(p.leaked),
         "Seeds": ", ".join(map(str, p.seeds)),

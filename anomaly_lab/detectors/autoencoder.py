@@ -36,10 +36,10 @@ class AutoencoderDetector(Detector):
         hidden: Sequence[int] | None = None,
         bottleneck: int | None = None,
         activation: str = "relu",
-        noise: float | tuple[float, float] = (0.05, 2.0),
+        noise: float | tuple[float, float] = (0.05, 3.0),
         epochs: int = 50,
-        batch_size: int = 256,
-        learning_rate: float = 3e-3,
+        batch_size: int = 64,
+        learning_rate: float = 5e-3,
         validation_fraction: float = 0.1,
         patience: int = 10,
         random_state: int = 0,
@@ -116,8 +116,8 @@ class AutoencoderDetector(Detector):
     def _build(self, d: int) -> tuple[Any, Any]:
         if self.build is not None:
             return self.build(d)
-        hidden = (max(64, 2 * d),) if self.hidden is None else tuple(self.hidden)
-        bottleneck = max(1, int(0.8 * d)) if self.bottleneck is None else self.bottleneck
+        hidden = (128, 64) if self.hidden is None else tuple(self.hidden)
+        bottleneck = max(1, min(round(0.8 * d), 16, d - 1)) if self.bottleneck is None else self.bottleneck
         return networks.build(d, hidden, bottleneck, self.activation, self.random_state)
 
     def _training(self) -> networks.Training:
