@@ -265,6 +265,11 @@ def compare(
     InputError
         Where the data set, or one of its parts, cannot be used.
     """
+    if len(np.unique(dataset.y)) < 2:
+        raise InputError(
+            f"{dataset.name} must hold normal rows and anomalies to judge by, and every label is "
+            f"{dataset.y[0]}."
+        )
     rule = thresholds.parse(threshold)
     chosen = _detectors(detectors)
     numbers = _seeds(seeds)
@@ -287,7 +292,7 @@ def compare(
         seeds=numbers,
         threshold=rule.spec,
         promised_rate=rule.false_positive_rate,
-        contamination=contamination,
+        contamination=float(contamination),
         impute=impute,
         n_fit=len(splits[0].fit),
         n_calibrate=len(splits[0].calibrate),
@@ -333,18 +338,20 @@ def _explanation(
 
 
 def _detectors(chosen: Mapping[str, Detector] | Iterable[str] | None) -> dict[str, Detector]:
-    if isinstance(chosen, Mapping):
-        return dict(chosen)
-    names = all_detectors() if chosen is None else dict.fromkeys(chosen)
-    if not names:
+    if isinstance(chosen, str):
+        chosen = [chosen]
+    if not isinstance(chosen, Mapping):
+        names = all_detectors() if chosen is None else dict.fromkeys(chosen)
+        chosen = {name: get_detector(name)() for name in names}
+    if not chosen:
         raise InputError("Expected at least one detector to compare, got none.")
-    return {name: get_detector(name)() for name in names}
+    return dict(chosen)
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not numbers:
-        raise InputError(f"Expected at least one seed, got {seeds!r}.")
+    numbers = tuple(range(seeds) if isinstance(seeds, int | np.integer) else map(int, seeds))
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise InputError(f"Expected at least one seed, and each once, got {seeds!r}.")
     return numbers
 
 

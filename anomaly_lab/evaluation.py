@@ -65,6 +65,9 @@ class Report:
             raise InputError(
                 f"scores must be numbers, got NaN for {np.isnan(self.scores).sum()} rows."
             )
+        if np.isnan(self.cutoff):
+            raise InputError("cutoff must be a number, got NaN.")
+        object.__setattr__(self, "labels", self.labels.astype(np.int8))
 
     @property
     def flags(self) -> npt.NDArray[np.int8]:
@@ -143,9 +146,13 @@ def evaluate(labels: npt.ArrayLike, scores: npt.ArrayLike, cutoff: float) -> Rep
     Raises
     ------
     InputError
-        Where lengths differ, a class is missing or a score is NaN.
+        Where lengths differ, a class is missing, or a score or the cutoff is not a number.
     """
-    return Report(np.asarray(labels), np.asarray(scores, dtype=float), float(cutoff))
+    try:
+        numbers = np.asarray(scores, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"scores must be one number a row: {error}.") from error
+    return Report(np.asarray(labels), numbers, float(cutoff))
 
 
 def _ratio(part: int, whole: int) -> float:

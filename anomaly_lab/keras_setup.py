@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -73,6 +74,8 @@ def load() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # A student's GPU is shared with the desktop: take memory as needed, not 75% at once.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    config = _keras_json()
+    configured = config.exists()
     state = np.random.get_state()  # noqa: NPY002 - importing JAX draws from it
     try:
         if backend == "jax":
@@ -82,8 +85,14 @@ def load() -> ModuleType:
         raise BackendError(
             f"Keras cannot be imported ({error}). Install it: python -m pip install keras jax"
         ) from error
+    except (AttributeError, ValueError) as error:
+        raise BackendError(
+            f"Keras cannot be imported ({error}). If {config} is damaged, delete it."
+        ) from error
     finally:
         np.random.set_state(state)  # noqa: NPY002
+        if not configured:
+            _remove(config)
     return keras
 
 
@@ -136,6 +145,12 @@ def _asked_for(backend: str) -> str:
 def _keras_json() -> Path:
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "keras.json"
+
+
+def _remove(config: Path) -> None:
+    """Remove what Keras wrote: it names TensorFlow, whatever Keras runs on and nobody chose it."""
+    with suppress(OSError):
+        config.unlink(missing_ok=True)
 
 
 def _configured() -> str | None:

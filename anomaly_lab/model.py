@@ -74,12 +74,15 @@ class AnomalyModel:
     def fit(self, rows: Rows) -> Self:
         """Learn scaling, encoding and what is normal from fitting rows, shape (n, d).
 
+        A cutoff set before belongs to other scores: `calibrate` again.
+
         Raises
         ------
         InputError
             Where the rows cannot be used.
         """
         frame = as_frame(rows)
+        vars(self.threshold).pop("cutoff_", None)
         self.detector.fit(self.preprocessor.fit(frame).transform(frame))
         return self
 

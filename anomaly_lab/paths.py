@@ -34,12 +34,14 @@ def check_writable(path: str | PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        Where it is a folder, its folder is missing, or may not be written to.
+        Where it is a folder or a device, or its folder is missing or may not be written to.
     """
     target = Path(path).expanduser()
     folder = target.absolute().parent
     if target.is_dir():
         raise InputError(f"Expected a file to write to, and {target} is a folder. Name a file.")
+    if target.exists() and not target.is_file():  # a rename would put a file in its place
+        raise InputError(f"Expected a file to write to, and {target} is a device. Name a file.")
     if not folder.is_dir():
         raise InputError(f"Cannot write {target}: there is no folder {folder}. Make it first.")
     if not os.access(folder, os.W_OK):

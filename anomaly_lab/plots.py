@@ -100,8 +100,7 @@ def to_svg(ax: Axes, prefix: str, alt: str) -> str:
     str
         One ``<svg>`` element with the role of an image.
     """
-    figure, file = ax.get_figure(root=True), io.StringIO()
-    assert isinstance(figure, Figure)
+    figure, file = ax.figure.figure, io.StringIO()
     with _style(), warnings.catch_warnings():
         # The page's fonts draw the text, so it is no matter what matplotlib's lack.
         warnings.filterwarnings("ignore", "Glyph .* missing")
@@ -132,8 +131,7 @@ def score_histogram(report: Report, ax: Axes | None = None, title: str | None = 
     Axes
     """
     ax = _ready(ax, title)
-    edges = _edges(report)
-    logarithmic = edges[0] > 0 and not np.isclose(edges[1] - edges[0], edges[2] - edges[1])
+    edges, logarithmic = _edges(report)
     for label, name, colour, hatch in (
         (0, "normal", NORMAL, None),
         (1, "anomaly", ANOMALY, "////"),
@@ -400,12 +398,14 @@ def feature_contributions(
         at = np.flatnonzero(explanation.labels == label)
         above = np.full(len(at), -1.0)
         if len(at):
-            ax.plot(at, above, marker, color=colour, label=f"in truth: {name}", clip_on=False)
-    ax.set_xticks(range(n_rows), [str(row) for row in explanation.rows], rotation=90)
+            ax.plot(at, above, marker, color=colour, label=name, clip_on=False)
+    digits = len(str(explanation.rows.max()))
+    turned = digits > 3  # longer numbers do not fit side by side
+    ax.set_xticks(range(n_rows), map(str, explanation.rows), rotation=90 if turned else 0)
     ax.set_yticks(range(n_columns), [_fit(name) for name in shares.index], parse_math=False)
     ax.set(xlabel="row of the data set, highest score first", ylim=(n_columns - 0.5, -1.5))
     _bare(ax)
-    _legend_below(ax, gap=3.4 + 0.6 * len(str(explanation.rows.max())))
+    _legend_below(ax, gap=3.4 + 0.6 * digits if turned else 4.2)
     return ax
 
 
@@ -449,21 +449,21 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     )
 
 
-def _edges(report: Report) -> Array:
-    """Return the edges of the bars, shape (_BINS + 1,)."""
+def _edges(report: Report) -> tuple[Array, bool]:
+    """Return the edges of the bars, shape (bars + 1,), and whether they widen by a factor."""
     finite = report.scores[np.isfinite(report.scores)]
     n = 1 + int(np.clip(2 * np.sqrt(len(finite)), *_BINS))
     shown = np.append(finite, report.cutoff) if np.isfinite(report.cutoff) else finite
     if not len(shown):
-        return np.linspace(0, 1, n)
+        return np.linspace(0, 1, n), False
     low, high, middle = shown.min(), shown.max(), np.median(shown)
     if low >= 0 and high > 10 * middle > 0:
         low = max(shown[shown > 0].min(), high / 10**_DECADES)
-        return np.geomspace(low, high, n)
+        return np.geomspace(low, high, n), True
     usual = np.quantile(shown, 0.95)
     if usual > low:
         high = min(high, low + 10 * (usual - low))
-    return np.linspace(low, high if high > low else low + 1, n)
+    return np.linspace(low, high if high > low else low + 1, n), False
 
 
 def _counts(report: Report) -> npt.NDArray[np.int64]:
@@ -524,7 +524,7 @@ def _curve(
 
 def _other_look(ax: Axes) -> tuple[str, str, str]:
     """Return a look for a detector that has none of its own, by how many are drawn already."""
-    looks = [("#117733", "-", "P"), ("#994F00", "--", "X"), ("#7B68C8", "-.", "*")]
+    looks = [("#7B68C8", "-", "P"), ("#A6611A", "--", "X"), ("#117733", "-.", "*")]
     return looks[len(ax.lines) % len(looks)]
 
 

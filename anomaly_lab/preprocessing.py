@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -16,6 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from anomaly_lab.errors import InputError
 
 Impute = str | None  # None or "median"
+_TEXT_KINDS = ("string", "boolean", "categorical")
+_DATE_KINDS = ("date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64")
 
 
 class Preprocessor:
@@ -49,13 +51,16 @@ class Preprocessor:
         Raises
         ------
         InputError
-            Where a column is empty, holds dates, infinities, or missing values not to be filled.
+            Where a column is empty, holds dates, infinities, values of mixed kinds, or missing
+            values not to be filled.
         """
         if self.impute not in (None, "median"):
             raise InputError(f"impute must be None or 'median', got {self.impute!r}.")
         frame = as_frame(rows)
         if frame.empty:
             raise InputError(f"Expected rows and columns to fit on, got shape {frame.shape}.")
+        for name in _valueless(frame):
+            raise InputError(f"Column {name!r} holds no value at all. Drop it.")
         self.columns_ = list(frame.columns)
         self._text = [name for name in self.columns_ if _is_text(frame[name])]
         self._check_values(frame)
@@ -73,7 +78,11 @@ class Preprocessor:
         """
         frame = as_frame(rows)
         self._check_columns(frame)
+        if not len(frame):
+            raise InputError("Expected at least one row, got none.")
         frame = frame[self.columns_]
+        # Without a value, as in a single row, a column can have come as any type.
+        frame = frame.assign(**dict.fromkeys(_valueless(frame), np.nan))
         self._check_values(frame)
         return np.asarray(self._encoder.transform(self._plain(frame)), dtype=np.float64)
 
@@ -141,34 +150,64 @@ class Preprocessor:
 def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
     """Return `rows` as a DataFrame; the columns of an array are named x0, x1, ...
 
+    Columns of Python objects get the type of their values, such as numbers.
+
     Raises
     ------
     InputError
-        Where `rows` is not a two-dimensional table.
+        Where `rows` is not a two-dimensional table, or column names are not text or repeat.
     """
     if isinstance(rows, pd.DataFrame):
-        return rows
-    array = np.asarray(rows)
+        _check_names(rows.columns)
+        return rows.infer_objects()
+    try:
+        array = np.asarray(rows)
+    except ValueError as error:
+        raise InputError("Expected rows of equal length, got a ragged table.") from error
     if array.ndim != 2:
         raise InputError(
             f"Expected a table of shape (rows, columns), got an array of shape {array.shape}. "
             "Wrap a single row in a list: [[...]]."
         )
-    return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    names = [f"x{i}" for i in range(array.shape[1])]
+    return pd.DataFrame(array, columns=names).infer_objects()
+
+
+def _check_names(names: pd.Index) -> None:
+    other = [name for name in names if not isinstance(name, str)]
+    if other:
+        raise InputError(
+            f"Column names must be text, got {other[:5]}. Use rows.rename(columns=str)."
+        )
+    if not names.is_unique:
+        twice = sorted(set(names[names.duplicated()]))
+        raise InputError(f"Column names must differ, these occur more than once: {twice}.")
+
+
+def _valueless(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if frame[name].isna().all()]
 
 
 def _is_text(column: pd.Series) -> bool:
-    return not (is_numeric_dtype(column) or is_bool_dtype(column))
+    # Of booleans with missing values pandas makes Python objects.
+    boolean = is_bool_dtype(column) or infer_dtype(column, skipna=True) == "boolean"
+    return not (is_numeric_dtype(column) or boolean)
 
 
 def _check_kind(column: pd.Series, *, wants_text: bool) -> None:
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if column.isna().all():
+        return
+    kind = infer_dtype(column, skipna=True)
+    if pd.api.types.is_datetime64_any_dtype(column) or kind in _DATE_KINDS:
         raise InputError(
             f"Column {column.name!r} holds dates, which have no distance by themselves. Drop it, "
             "or turn it into numbers such as the hour of the day."
         )
-    if column.isna().all():
-        raise InputError(f"Column {column.name!r} holds no value at all. Drop it.")
+    if column.dtype.kind == "c" or (column.dtype == object and kind not in _TEXT_KINDS):
+        raise InputError(
+            f"Column {column.name!r} must hold real numbers or text, and holds values of kind "
+            f"{kind!r}. Turn them into numbers (pd.to_numeric) or text (astype(str))."
+        )
     if _is_text(column) != wants_text:
         kinds = ("text", "numbers") if wants_text else ("numbers", "text")
         raise InputError(

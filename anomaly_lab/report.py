@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from anomaly_lab import plots, thresholds
+from anomaly_lab import paths, plots, thresholds
 from anomaly_lab.comparison import Comparison, Explanation, Run
 from anomaly_lab.detectors import all_detectors
-from anomaly_lab.errors import InputError
 
 BASELINE = "centroid"
 
@@ -142,20 +140,21 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
             if run.explanation is not None
         ],
         seed=comparison.protocol.seeds[0],
+        one_seed=len(comparison.protocol.seeds) == 1,
         facts=_facts(comparison),
         notes=_notes(comparison),
         command=command,
     )
 
 
-def write(comparison: Comparison, path: str | os.PathLike[str], command: str | None = None) -> None:
+def write(comparison: Comparison, path: str | PathLike[str], command: str | None = None) -> None:
     """Write the report to a file: all of it, or nothing.
 
     Parameters
     ----------
     comparison : Comparison
         Every run of every detector.
-    path : str or path
+    path : str or PathLike
         The file to write; one that is there is replaced.
     command : str, optional
         The command line that made it, shown so that it can be repeated.
@@ -165,44 +164,7 @@ def write(comparison: Comparison, path: str | os.PathLike[str], command: str | N
     InputError
         Where the file cannot be written.
     """
-    check_path(path)
-    write_text(to_html(comparison, command), path)
-
-
-def check_path(path: str | os.PathLike[str]) -> None:
-    """Refuse a path that no file can be written to; worth asking before a long computation.
-
-    Raises
-    ------
-    InputError
-        Where its folder is missing or read-only, or the path is no ordinary file.
-    """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError(f"Cannot write {target}: the folder {target.parent} does not exist.")
-    if target.exists() and not target.is_file():
-        raise InputError(f"Cannot write {target}: it is not a file. Give the name of a file.")
-    if not os.access(target.parent, os.W_OK):
-        raise InputError(f"Cannot write {target}: no permission to write to {target.parent}.")
-
-
-def write_text(text: str, path: str | os.PathLike[str]) -> None:
-    """Write a text file, UTF-8, such that it is never seen half-written.
-
-    Raises
-    ------
-    InputError
-        Where the file cannot be written; one that was there before is then left as it was.
-    """
-    target = Path(os.path.realpath(path))
-    draft = target.with_name(f".anomaly-lab-{os.getpid()}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
-    except OSError as error:
-        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    paths.write_whole(path, to_html(comparison, command).encode())
 
 
 # The table
@@ -296,13 +258,16 @@ def _baseline(comparison: Comparison) -> str:
 
 def _promise(comparison: Comparison) -> str:
     promised = comparison.protocol.promised_rate
+    one_seed = len(comparison.protocol.seeds) == 1
     rates = comparison.table()["false_positive_rate"].sort_values("mean", kind="stable")
-    ends = [f"{_percent(rates['mean'].iloc[i])} ({rates.index[i]})" for i in (0, -1)]
-    met = f"flagged were on average {' to '.join(ends if len(rates) > 1 else ends[:1])}"
+    lowest, highest = (f"{_percent(rates['mean'].iloc[i])} ({rates.index[i]})" for i in (0, -1))
+    met = f"flagged were {'' if one_seed else 'on average '}{lowest}"
+    if len(rates) > 1:
+        met += f" to {highest}"
     if promised is None:
         return f"The cutoffs promise no false-positive rate; of the normal rows, {met}."
     told = f"The cutoffs promise to flag {_percent(promised)} of normal rows; {met}"
-    if len(comparison.protocol.seeds) == 1:
+    if one_seed:
         return f"{told}."
     off = rates.index[(rates["mean"] - promised).abs() > rates["sd"]]
     if off.empty:
@@ -342,10 +307,10 @@ def _svg(
     prefix: str,
     height: float = 3.0,
     width: float = 4.4,
-) -> Markup:
+) -> str:
     ax = plots.new_axes(height, width)
     draw(ax)
-    return Markup(plots.to_svg(ax, prefix, alt))
+    return plots.to_svg(ax, prefix, alt)
 
 
 def _method(run: Run, prefix: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +89,8 @@ def split(
         Where a share has no meaning, or a part would be left without rows.
     """
     _check_shares(test=test, calibrate=calibrate)
+    if seed < 0:
+        raise InputError(f"seed must be 0 or more, got {seed}.")
     if not 0 <= validation < 1:
         raise InputError(f"validation must lie in [0, 1), got {validation}.")
     rng = np.random.default_rng(seed)
@@ -104,7 +107,7 @@ def split(
         raise InputError(
             f"{dataset.name}: too few normal rows to split: {np.sum(dataset.y == 0)} of "
             f"{len(dataset.y)} rows are normal, and {len(fit_rows)} would be left to fit on. "
-            "At least 4 normal rows are needed, and hundreds for a result worth reading."
+            "At least 2 are needed, and hundreds for a result worth reading."
         )
 
     def take(*parts: Index) -> pd.DataFrame:
@@ -139,7 +142,7 @@ def _contaminants(anomalous: Index, n_fit: int, contamination: float) -> Index:
         )
     n = round(contamination / (1 - contamination) * n_fit)
     if n > len(anomalous):
-        most = len(anomalous) / (len(anomalous) + n_fit)
+        most = math.floor(1000 * len(anomalous) / (len(anomalous) + n_fit)) / 1000
         raise InputError(
             f"contamination={contamination} needs {n} anomalies among the fitting rows, and "
             f"{len(anomalous)} are left beside the test rows. At most {most:.3f} is possible."

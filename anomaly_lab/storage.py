@@ -351,8 +351,10 @@ def _make_rule(node: dict[str, Any]) -> Threshold:
 def _skops_bytes(value: Any, what: str) -> bytes:
     try:
         members = _unpack(skops.io.dumps(value), _ANY_MEMBER)
-        schema = json.loads(members["schema.json"])
-        content = _pack(_renumber_skops(schema, members))
+        names: dict[Any, Any] = {"schema.json": "schema.json"}
+        schema = _renumber(json.loads(members["schema.json"]), ("__id__", "file"), names)
+        members["schema.json"] = json.dumps(schema).encode()
+        content = _pack({names[name]: member for name, member in members.items()})
         _part(content)
     except Exception as error:
         raise InputError(
@@ -374,26 +376,20 @@ def _part(content: bytes) -> Any:
     return part
 
 
-def _renumber_skops(schema: Any, members: dict[str, bytes]) -> dict[str, bytes]:
-    """Replace memory addresses by running numbers, so that equal parts give equal bytes."""
-    numbers: dict[Any, int] = {}
-    named: dict[str, bytes] = {}
-
-    def renumber(node: Any) -> Any:
-        if isinstance(node, list):
-            return [renumber(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        node = {key: renumber(value) for key, value in node.items()}
-        if isinstance(node.get("__id__"), int):
-            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
-        if isinstance(node.get("file"), str):
-            file = Path(node["file"])
-            node["file"] = f"{numbers.setdefault(file.name, len(numbers) + 1)}{file.suffix}"
-            named[node["file"]] = members[file.name]
+def _renumber(node: Any, keys: tuple[str, ...], new: dict[Any, Any]) -> Any:
+    """Put running numbers in place of the memory addresses under `keys`; `new` collects them."""
+    if isinstance(node, list):
+        return [_renumber(item, keys, new) for item in node]
+    if not isinstance(node, dict):
         return node
-
-    return {"schema.json": json.dumps(renumber(schema)).encode(), **named}
+    node = {key: _renumber(value, keys, new) for key, value in node.items()}
+    for key in keys:
+        old = node.get(key)
+        if isinstance(old, int):
+            node[key] = new.setdefault(old, len(new) + 1)
+        elif isinstance(old, str):  # the name of a member, such as "140320.npy"
+            node[key] = new.setdefault(old, f"{len(new) + 1}{Path(old).suffix}")
+    return node
 
 
 def _is_network(value: Any) -> bool:
@@ -411,7 +407,7 @@ def _network_bytes(network: Any, what: str) -> bytes:
         config, metadata = (json.loads(members[f"{n}.json"]) for n in ("config", "metadata"))
         config.pop("compile_config", None)
         metadata.pop("date_saved", None)
-        members["config.json"] = json.dumps(_renumber_keras(config, {})).encode()
+        members["config.json"] = json.dumps(_renumber(config, ("shared_object_id",), {})).encode()
         members["metadata.json"] = json.dumps(metadata).encode()
         content = _pack(members)
         _check_network(content)
@@ -431,18 +427,6 @@ def _network(content: bytes) -> Any:
         file = Path(folder) / "network.keras"
         file.write_bytes(content)
         return keras.saving.load_model(file, compile=False, safe_mode=True)
-
-
-def _renumber_keras(node: Any, numbers: dict[int, int]) -> Any:
-    if isinstance(node, list):
-        return [_renumber_keras(item, numbers) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: _renumber_keras(value, numbers) for key, value in node.items()}
-    if "shared_object_id" in node:
-        old = node["shared_object_id"]
-        node["shared_object_id"] = numbers.setdefault(old, len(numbers) + 1)
-    return node
 
 
 def _check_network(content: bytes) -> None:

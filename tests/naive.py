@@ -76,3 +76,43 @@ def f_beta(beta: str) -> Callable[[int, int, int], Fraction]:
         return (1 + square) * precision * recall / (square * precision + recall)
 
     return value
+
+
+def roc_auc(labels: Sequence[int], scores: Sequence[float]) -> float:
+    """Share of the pairs (anomaly, normal row) ranked rightly; a tie counts half."""
+    pairs = [
+        1.0 if anomaly > normal else 0.5 if anomaly == normal else 0.0
+        for anomaly, y in zip(scores, labels, strict=True)
+        if y == 1
+        for normal, other in zip(scores, labels, strict=True)
+        if other == 0
+    ]
+    return math.fsum(pairs) / len(pairs)
+
+
+def average_precision(labels: Sequence[int], scores: Sequence[float]) -> float:
+    """Sum over the distinct cutoffs, high to low, of the recall gained times the precision."""
+    total, recall_before = 0.0, 0.0
+    for cutoff in sorted(set(scores), reverse=True):
+        hit = [y for y, s in zip(labels, scores, strict=True) if s >= cutoff]
+        recall = sum(hit) / sum(labels)
+        total += (recall - recall_before) * sum(hit) / len(hit)
+        recall_before = recall
+    return total
+
+
+def confusion(labels: Sequence[int], scores: Sequence[float], cutoff: float) -> dict[str, int]:
+    counts = {"tn": 0, "fp": 0, "fn": 0, "tp": 0}
+    for y, s in zip(labels, scores, strict=True):
+        flagged = s > cutoff
+        right = flagged == (y == 1)
+        counts[("t" if right else "f") + ("p" if flagged else "n")] += 1
+    return counts
+
+
+def knn_distances(
+    fit: Sequence[Sequence[float]], row: Sequence[float], k: int, leave_out: int | None = None
+) -> list[float]:
+    """The k smallest distances from `row` to the fitting rows, ascending."""
+    others = [other for i, other in enumerate(fit) if i != leave_out]
+    return sorted(math.dist(row, other) for other in others)[:k]

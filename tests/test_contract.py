@@ -245,5 +245,6 @@ def test_the_autoencoder_leaves_its_networks_open_to_see():
     code = model.encode(judged)
     assert code.shape == (100, model.encoder_.output_shape[-1])
     assert code.shape[1] < 5
-    errors = ((judged - model.reconstruct(judged)) / fit.std(axis=0)) ** 2
-    np.testing.assert_allclose(model.feature_errors(judged), errors, rtol=1e-4, atol=1e-6)
+    errors = ((judged - model.reconstruct(judged)) / fit.std(axis=0)) ** 2 / model.error_scale_
+    np.testing.assert_allclose(model.feature_errors(judged), errors, rtol=1e-9)
+    np.testing.assert_allclose(model.anomaly_score(judged), errors.mean(axis=1), rtol=1e-9)

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import KDTree, NearestNeighbors
@@ -97,7 +97,7 @@ def refusal(path: Path) -> str:
     message = str(caught.value)
     assert str(path) in message
     assert "expected" in message
-    return message
+    return message.replace(str(path), "")  # the folder is named after the test
 
 
 # Round trips
@@ -360,6 +360,15 @@ def test_the_manifest_names_versions(files: Path) -> None:
     assert "keras" not in json.loads(unzip(files / "knn")["manifest.json"])["versions"]
 
 
+def test_a_file_holds_no_memory_addresses(files: Path) -> None:
+    for members in map(unzip, (files / name for name in NAMES)):
+        for part in (unzip(members[name]) for name in members if name != "manifest.json"):
+            text = part.get("schema.json") or part["config.json"]
+            ids = re.findall(rb'"(?:__id__|shared_object_id)": (\d+)', text)
+            assert ids
+            assert max(map(int, ids)) < 100_000
+
+
 @pytest.mark.parametrize("step", ["replace", "fsync"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interrupted_save_leaves_the_old_file_whole(
@@ -499,6 +508,7 @@ def test_members_must_be_those_of_the_manifest(files: Path, tmp_path: Path) -> N
         return refusal(tmp_path / "m")
 
     assert name in refused({**members, name: members[name] + b" "})
+    assert name in refused({**members, name: bytes(len(members[name]))})
     assert name in refused({key: value for key, value in members.items() if key != name})
     assert "77.skops" in refused({**members, "77.skops": members[name]})
     assert "manifest" in refused({name: members[name]})
@@ -527,8 +537,7 @@ def test_compressed_members_are_refused_unread(files: Path, tmp_path: Path) -> N
     assert "compressed" in refusal(tmp_path / "m")
 
 
-def test_overlapping_members_are_refused(files: Path, tmp_path: Path) -> None:
-    content = bytearray((files / "pca").read_bytes())
+def test_overlapping_members_are_refused(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "m", "w") as archive:
         archive.writestr("0.skops", bytes(10**5))
         for number in range(1, 50):
@@ -537,8 +546,7 @@ def test_overlapping_members_are_refused(files: Path, tmp_path: Path) -> None:
             archive.filelist.append(twin)
             archive.NameToInfo[twin.filename] = twin
         archive._didModify = True
-    assert len(content) > 0
-    assert "overlap" in refusal(tmp_path / "m").lower()
+    assert "its members overlap" in refusal(tmp_path / "m")
 
 
 def test_a_newer_format_says_so(files: Path, tmp_path: Path) -> None:
@@ -683,9 +691,7 @@ def test_a_broken_scikit_learn_part_is_refused(files: Path, tmp_path: Path) -> N
 
 
 def _part_with(estimator: Any) -> bytes:
-    members = unzip(skops.io.dumps(estimator))
-    schema = json.loads(members["schema.json"])
-    return storage._pack(storage._renumber_skops(schema, members))
+    return storage._skops_bytes(estimator, "it")
 
 
 def _nodes_of(content: bytes, field: str, value: int) -> bytes:
@@ -801,7 +807,6 @@ def test_a_network_of_more_than_keras_layers_is_refused(
     name = first(unzip(files / "autoencoder"), ".keras")
     loaded: list[object] = []
     monkeypatch.setattr(keras_setup.load().saving, "load_model", lambda *a, **k: loaded.append(a))
-    # The decoy encoder comes first: nothing of the file's networks is given to Keras before it.
     assert kind in refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
     assert loaded == []
 

@@ -84,10 +84,10 @@ def _installed() -> Iterator[type[Detector]]:
             raise AnomalyLabError(
                 f"The detector {entry.name!r} of {entry.value} cannot be imported: {error}"
             ) from error
-        if not _is_detector(detector):
+        if not (_is_detector(detector) and hasattr(detector, "card")):
             raise AnomalyLabError(
                 f"The entry point {entry.name!r} ({entry.value}) must name a class that derives "
-                f"from anomaly_lab.Detector, got {detector!r}."
+                f"from anomaly_lab.Detector and has a card, got {detector!r}."
             )
         yield detector
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from anomaly_lab.detectors.base import Array, Card, Detector
@@ -57,8 +58,9 @@ class IsolationForestDetector(Detector):
 
     def _fit(self, X: Array) -> Array:
         for name in ("n_estimators", "max_samples"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}.")
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise InputError(f"{name} must be a positive integer, got {value!r}.")
         self.forest_ = IsolationForest(
             n_estimators=self.n_estimators,
             max_samples=min(self.max_samples, len(X)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -77,19 +77,24 @@ class KNNDetector(Detector):
                 f"{self.n_neighbors + 1} fitting rows, got n_samples = {len(X)}. "
                 "Give more rows or lower n_neighbors."
             )
-        self._neighbors = NearestNeighbors(n_neighbors=self.n_neighbors).fit(X)
+        # Distances do not change with the origin; far from it they lose their digits.
+        self._origin = X.mean(axis=0)
+        self._neighbors = NearestNeighbors(n_neighbors=self.n_neighbors).fit(X - self._origin)
         distances, _ = self._neighbors.kneighbors()  # (n, k), each row left out of its own
         return self._reduce(distances)
 
     def _anomaly_score(self, X: Array) -> Array:
-        blocks = (X[i : i + _BLOCK] for i in range(0, len(X), _BLOCK))
         return np.concatenate(
-            [self._reduce(self._neighbors.kneighbors(block)[0]) for block in blocks]
+            [self._reduce(self._neighbors.kneighbors(block)[0]) for block in self._blocks(X)]
         )
 
     def _feature_errors(self, X: Array) -> Array:
-        blocks = (X[i : i + _BLOCK] for i in range(0, len(X), _BLOCK))
-        return np.concatenate([(block - self._mean_neighbor(block)) ** 2 for block in blocks])
+        return np.concatenate(
+            [(block - self._mean_neighbor(block)) ** 2 for block in self._blocks(X)]
+        )
+
+    def _blocks(self, X: Array) -> Iterator[Array]:
+        return (X[i : i + _BLOCK] - self._origin for i in range(0, len(X), _BLOCK))
 
     def _mean_neighbor(self, X: Array) -> Array:
         nearest = self._neighbors.kneighbors(X, return_distance=False)  # (n, k)

@@ -14,8 +14,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from anomaly_lab import keras_setup
 
 Rows = npt.NDArray[np.float32]
-_LEAST_STEPS = 64  # gradient steps an epoch at least
-_STEPS_PER_CALL = 64  # gradient steps handed to the backend at a time
+
+_LEAST_STEPS = 100  # gradient steps an epoch, at least
+_STEPS_PER_CALL = 50  # gradient steps handed to the backend at a time
+_LEAST_CHECKED = 2048  # noisy copies of the held-back rows that the validation loss is taken over
+_WARM_UP = 0.05  # share of the steps over which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Training:
 
 
 def build(
-    d: int, hidden: Sequence[int], bottleneck: int, activation: str, seed: int
+    d: int, hidden: Sequence[int], bottleneck: int, activation: str, rng: np.random.Generator
 ) -> tuple[Any, Any]:
-    """Return a fully connected ``(encoder, decoder)`` that mirror each other.
+    """Return a fully connected encoder and decoder that mirror each other.
 
     Parameters
     ----------
@@ -45,31 +48,18 @@ def build(
         Units of the code.
     activation : str
         Activation of the hidden layers; the code and the output are linear.
-    seed : int
-        Seed of the first weights.
+    rng : numpy.random.Generator
+        Source of the first weights.
 
     Returns
     -------
     encoder, decoder : keras.Sequential
         ``(n, d) -> (n, bottleneck)`` and ``(n, bottleneck) -> (n, d)``.
     """
-    keras = keras_setup.load()
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
-
-    def stack(name: str, inputs: int, units: Sequence[int]) -> Any:
-        layers = [keras.Input((inputs,))]
-        for i, width in enumerate(units):
-            layers.append(
-                keras.layers.Dense(
-                    width,
-                    activation=activation if i < len(units) - 1 else None,
-                    kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                )
-            )
-        return keras.Sequential(layers, name=name)
-
-    encoder = stack("encoder", d, [*hidden, bottleneck])
-    decoder = stack("decoder", bottleneck, [*reversed(hidden), d])
+    encoder = _stack("encoder", d, [*hidden, bottleneck], activation)
+    decoder = _stack("decoder", bottleneck, [*reversed(hidden), d], activation)
+    for network in (encoder, decoder):
+        network.set_weights([_first_weights(w.shape, rng) for w in network.weights])
     return encoder, decoder
 
 
@@ -98,49 +88,69 @@ def train(
     Returns
     -------
     DataFrame
-        One row an epoch: ``loss`` and, with held-back rows, ``val_loss``; mean squared errors a
-        feature of standardised rows, of noisy inputs.
+        One row an epoch: ``loss`` and, with held-back rows, ``val_loss``: squared error of
+        rebuilding noisy standardised rows, mean over rows and features.
     """
     keras = keras_setup.load()
-    scans = keras.backend.backend() == "jax"
     size = min(how.batch_size, len(fit))
-    n_batches = max(len(fit) // size, _LEAST_STEPS)
-    per_call = min(n_batches, _STEPS_PER_CALL)
-    n_batches -= n_batches % per_call
-
-    make = _scanning_model(keras, per_call) if scans else keras.Sequential
-    model = make([encoder, decoder], name="autoencoder")
-    rate = keras.optimizers.schedules.CosineDecay(how.learning_rate, how.epochs * n_batches)
+    steps = max(len(fit) // size // _STEPS_PER_CALL * _STEPS_PER_CALL, _LEAST_STEPS)
+    scans = keras.backend.backend() == "jax"
+    model_class = _scanning_model(keras) if scans else keras.Sequential
+    model = model_class([encoder, decoder], name="autoencoder")
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=keras.optimizers.Adam(_schedule(keras, how, steps)),
         loss="mse",
-        steps_per_execution=1 if scans else per_call,
+        steps_per_execution=1 if scans else _STEPS_PER_CALL,
     )
-    checked = (_add_noise(held_back, how.noise, rng), held_back) if len(held_back) else None
-    callbacks = [
-        keras.callbacks.EarlyStopping(
-            "val_loss" if checked else "loss", patience=how.patience, restore_best_weights=True
-        )
-    ]
-    if how.verbose:
-        callbacks.append(_progress(keras, how.epochs))
     history = model.fit(
-        _noisy_batches(keras, fit, how, rng, (size, n_batches), per_call if scans else 1),
+        _noisy_batches(keras, fit, how, rng, size, steps, _STEPS_PER_CALL if scans else 1),
         epochs=how.epochs,
-        validation_data=checked,
-        validation_batch_size=max(len(held_back), 1),
+        validation_data=_noisy_copies(held_back, how, rng) if len(held_back) else None,
+        validation_batch_size=_LEAST_CHECKED,
         shuffle=False,  # the rows are shuffled by `rng`; Keras would use NumPy's global state
-        callbacks=callbacks,
+        callbacks=_callbacks(keras, how, "val_loss" if len(held_back) else "loss"),
         verbose=0,
     )
     return pd.DataFrame(history.history).rename_axis("epoch")
 
 
-def _scanning_model(keras: Any, per_call: int) -> Any:
-    """Return a Keras model class that takes `per_call` gradient steps in one compiled call.
+def _stack(name: str, inputs: int, units: Sequence[int], activation: str) -> Any:
+    keras = keras_setup.load()
+    layers = [
+        keras.layers.Dense(width, activation=activation, kernel_initializer="zeros")
+        for width in units[:-1]
+    ]
+    last = keras.layers.Dense(units[-1], kernel_initializer="zeros")
+    return keras.Sequential([keras.Input((inputs,)), *layers, last], name=name)
+
+
+def _first_weights(shape: tuple[int, ...], rng: np.random.Generator) -> Rows:
+    """Draw a kernel by Glorot's uniform rule (2010), zeros for a bias.
+
+    Drawn here and not by Keras, whose draws cost seconds to compile and differ between backends.
+    """
+    if len(shape) < 2:
+        return np.zeros(shape, np.float32)
+    limit = np.sqrt(6 / sum(shape))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def _schedule(keras: Any, how: Training, steps: int) -> Any:
+    """Let the learning rate rise at first and then fall to zero along a cosine."""
+    total = how.epochs * steps
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=how.learning_rate,
+        warmup_steps=max(1, round(_WARM_UP * total)),
+        decay_steps=total - max(1, round(_WARM_UP * total)),
+    )
+
+
+def _scanning_model(keras: Any) -> Any:
+    """Return a Keras model class that takes many gradient steps in one compiled call.
 
     On JAX a small network's gradient step takes far less time than Keras needs to start it. So one
-    Keras step gets the rows of `per_call` batches, and `jax.lax.scan` walks over them.
+    Keras step gets the rows of `_STEPS_PER_CALL` batches, and `jax.lax.scan` walks over them.
     """
     import jax
 
@@ -158,16 +168,13 @@ def _scanning_model(keras: Any, per_call: int) -> Any:
                 weights, moments = self.optimizer.stateless_apply(moments, gradient, weights)
                 return (weights, moments), loss
 
-            batches = [rows.reshape(per_call, -1, rows.shape[-1]) for rows in data]
+            # (steps · size, d) -> (steps, size, d)
+            batches = [rows.reshape(_STEPS_PER_CALL, -1, rows.shape[-1]) for rows in data]
             (trainable, optimizer), losses = jax.lax.scan(step, (trainable, optimizer), batches)
-            logs, metrics = self._mean_loss(metrics, losses)
-            return logs, (trainable, frozen, optimizer, metrics)
-
-        def _mean_loss(self, metrics: Any, losses: Any) -> Any:
-            """Update Keras's running mean of the loss, the model's only metric."""
             (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
             metrics = tracker.stateless_update_state(metrics, losses.mean())
-            return {"loss": tracker.stateless_result(metrics)}, metrics
+            logs = {"loss": tracker.stateless_result(metrics)}
+            return logs, (trainable, frozen, optimizer, metrics)
 
     return ScanningModel
 
@@ -182,20 +189,27 @@ def _add_noise(rows: Rows, scale: tuple[float, float], rng: np.random.Generator)
     return rows + sigma.astype(np.float32) * noise
 
 
+def _noisy_copies(rows: Rows, how: Training, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Return ``(noisy, clean)`` with enough copies of few rows to make their loss a steady one."""
+    copies = 1 if how.noise[1] == 0 else max(1, _LEAST_CHECKED // len(rows))
+    clean = np.tile(rows, (copies, 1))
+    return _add_noise(clean, how.noise, rng), clean
+
+
 def _noisy_batches(
     keras: Any,
     rows: Rows,
     how: Training,
     rng: np.random.Generator,
-    shape: tuple[int, int],
+    size: int,
+    steps: int,
     at_once: int,
 ) -> Any:
-    """Return a Keras data set of ``(noisy rows, rows)``: `at_once` shuffled batches an item.
+    """Return a Keras data set of `steps` batches an epoch, `at_once` of them an item.
 
-    `shape` is (rows a batch, batches an epoch): an epoch is about one pass over the rows, or
-    `_LEAST_STEPS` batches where a pass is shorter, so that small tables have epochs worth seeing.
+    An item is ``(noisy, clean)``, each of shape (at_once · size, d). The rows are walked through
+    in a fresh random order as often as the steps need.
     """
-    size, n_batches = shape
     chunk = size * at_once
 
     class NoisyBatches(keras.utils.PyDataset):
@@ -204,10 +218,10 @@ def _noisy_batches(
             self.on_epoch_end()
 
         def __len__(self) -> int:
-            return n_batches // at_once
+            return steps // at_once
 
         def on_epoch_end(self) -> None:
-            passes = -(-n_batches * size // len(rows))
+            passes = -(-steps * size // len(rows))
             self.order = np.concatenate([rng.permutation(len(rows)) for _ in range(passes)])
 
         def __getitem__(self, i: int) -> tuple[Rows, Rows]:
@@ -215,6 +229,11 @@ def _noisy_batches(
             return _add_noise(clean, how.noise, rng), clean
 
     return NoisyBatches()
+
+
+def _callbacks(keras: Any, how: Training, monitor: str) -> list[Any]:
+    stop = keras.callbacks.EarlyStopping(monitor, patience=how.patience, restore_best_weights=True)
+    return [stop, _progress(keras, how.epochs)] if how.verbose else [stop]
 
 
 def _progress(keras: Any, epochs: int) -> Any:

@@ -71,9 +71,12 @@ class PCADetector(Detector):
 
     def _fit(self, X: Array) -> Array:
         self._check_parameters(X.shape[1])
-        pca = PCA(svd_solver="covariance_eigh" if len(X) > X.shape[1] else "full").fit(X)
-        self.mean_ = pca.mean_
-        ratio = np.nan_to_num(pca.explained_variance_ratio_)  # 0/0 where every row is the same
+        self.mean_ = X.mean(axis=0)
+        # Centred here, since covariance_eigh loses its digits to a large mean.
+        solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
+        with np.errstate(invalid="ignore"):  # 0/0 where every row is the same
+            pca = PCA(svd_solver=solver).fit(X - self.mean_)
+        ratio = np.nan_to_num(pca.explained_variance_ratio_)
         k = self._n_kept(ratio)
         self.components_ = pca.components_[:k]
         self.explained_variance_ratio_ = ratio[:k]
@@ -93,9 +96,10 @@ class PCADetector(Detector):
     def _n_kept(self, ratio: Array) -> int:
         if self.n_components is not None:
             return self.n_components
-        # The smallest k that holds the share, and at least one direction left out where d > 1.
+        # The smallest k that holds the share. At least one direction is left out, so one feature
+        # leaves k = 0: the distance to the mean. So do rows that are all the same.
         k = int(np.searchsorted(np.cumsum(ratio), self.variance)) + 1
-        return max(1, min(k, len(ratio) - 1))
+        return min(k, len(ratio) - 1, int(np.count_nonzero(ratio)))
 
     def _check_parameters(self, d: int) -> None:
         if not 0 < self.variance < 1:
@@ -104,10 +108,11 @@ class PCADetector(Detector):
             raise InputError(
                 f"distance must be 'residual' or 'mahalanobis', got {self.distance!r}."
             )
-        if self.n_components is not None and not 1 <= self.n_components < max(d, 2):
+        k = self.n_components
+        if k is not None and not (isinstance(k, int | np.integer) and 1 <= k < d):
             raise InputError(
-                f"n_components must be from 1 to {max(d - 1, 1)} for {d} features, "
-                f"got {self.n_components!r}: with all of them nothing is left to measure."
+                f"n_components must be a whole number, at least 1 and below the {d} features, "
+                f"got {k!r}: with all of them nothing is left to measure."
             )
 
 
@@ -119,7 +124,7 @@ def _zca(components: Array, variances: Array, floor: float = 1e-2) -> Array:
     Kessy, Lewin and Strimmer (2018), doi:10.1080/00031305.2016.1277159.
     """
     d = components.shape[1]
-    least = max(floor * variances.sum() / d, np.finfo(float).tiny)
+    least = floor * variances.sum() / d or 1.0  # 1 where every row is the same
     kept = components / np.sqrt(np.maximum(variances, least))[:, None]
     # Directions beyond the k that the rows span (n < d) have variance 0, hence `least`.
     rest = np.eye(d) - components.T @ components

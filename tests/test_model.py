@@ -1,0 +1,214 @@
+"""Fit, calibrate, score, flag, explain: each learns from its own rows and changes nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from anomaly_lab import AnomalyModel, datasets, split
+from anomaly_lab.detectors import (
+    AutoencoderDetector,
+    CentroidDetector,
+    IsolationForestDetector,
+    KNNDetector,
+    PCADetector,
+    UnfittedError,
+)
+from anomaly_lab.errors import InputError, UnknownNameError
+from anomaly_lab.thresholds import BestF, Cost, Fixed, Quantile
+
+
+def table(seed: int, n: int = 80) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
+    rows["c"] += 2 * rows["a"]
+    rows["kind"] = rng.choice(["red", "green"], n)
+    return rows.set_index(pd.Index(rng.permutation(n) + 1000))
+
+
+FIT, CALIBRATE, TEST = table(0), table(1), table(2)
+DETECTORS = [
+    CentroidDetector(),
+    PCADetector(),
+    PCADetector(distance="mahalanobis"),
+    KNNDetector(),
+    IsolationForestDetector(),
+    AutoencoderDetector(epochs=2),
+]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=repr)
+def test_the_flow(detector):
+    model = AnomalyModel(detector, "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    assert model.cutoff == Quantile(0.8).fit(model.score(CALIBRATE)).cutoff_
+    scores, flags = model.score(TEST), model.flag(TEST)
+    assert scores.shape == flags.shape == (80,)
+    np.testing.assert_array_equal(flags, scores > model.cutoff)
+    assert 0 < flags.sum() < 80
+    assert model.flag(TEST.assign(a=50.0, b=50.0, c=-50.0)).all()
+
+
+def test_the_model_is_its_parts():
+    model = AnomalyModel("centroid").fit(FIT)
+    rows = model.preprocessor.transform(TEST)
+    expected = CentroidDetector().fit(model.preprocessor.transform(FIT)).anomaly_score(rows)
+    np.testing.assert_array_equal(model.score(TEST), expected)
+
+
+def test_the_threshold_is_swapped_without_another_fit():
+    model = AnomalyModel("centroid", "quantile:0.5").fit(FIT).calibrate(CALIBRATE)
+    scores, low = model.score(TEST), model.cutoff
+    model.threshold = Quantile(0.9)
+    with pytest.raises(UnfittedError, match="no cutoff yet"):
+        model.flag(TEST)
+    model.calibrate(CALIBRATE)
+    assert model.cutoff > low
+    np.testing.assert_array_equal(model.score(TEST), scores)
+    model.threshold = Fixed(0.25)
+    assert model.calibrate(CALIBRATE).cutoff == 0.25
+
+
+def test_what_is_not_fitted_says_so():
+    model = AnomalyModel("centroid")
+    for use in (model.score, model.flag, model.explain, model.calibrate):
+        with pytest.raises(UnfittedError, match="not fitted yet"):
+            use(TEST)
+    model.fit(FIT)
+    for use in (model.flag, lambda rows: model.cutoff):
+        with pytest.raises(UnfittedError, match="no cutoff yet: call calibrate"):
+            use(TEST)
+
+
+def test_another_fit_takes_the_old_cutoff_away():
+    model = AnomalyModel("centroid", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    model.fit(FIT[["a"]])
+    with pytest.raises(UnfittedError, match="no cutoff yet"):
+        _ = model.cutoff
+
+
+def test_the_callers_detector_and_threshold_are_copied():
+    detector, rule = CentroidDetector(), Quantile(0.9)
+    model = AnomalyModel(detector, rule).fit(FIT).calibrate(CALIBRATE)
+    assert vars(detector) == {"threshold": None}
+    assert vars(rule) == {"level": 0.9}
+    assert model.detector is not detector
+    assert model.threshold is not rule
+    first, second = AnomalyModel(detector, rule), AnomalyModel(detector, rule)
+    first.detector.threshold = "fixed:1"
+    first.threshold.level = 0.5
+    assert second.detector.threshold is None
+    assert second.threshold.level == 0.9
+
+
+def test_a_fitted_detector_is_taken_without_what_it_learnt():
+    detector = CentroidDetector().fit(np.zeros((3, 2)))
+    model = AnomalyModel(detector)
+    assert not hasattr(model.detector, "center_")
+    assert hasattr(detector, "center_")
+
+
+@pytest.mark.parametrize("rule", [Cost(1, 10), BestF(1)], ids=repr)
+def test_rules_that_need_labels_calibrate_with_them(rule):
+    rows = pd.concat([CALIBRATE, TEST.assign(b=50.0)])
+    labels = np.repeat([0, 1], 80)
+    model = AnomalyModel("centroid", rule).fit(FIT).calibrate(rows, labels)
+    np.testing.assert_array_equal(model.flag(rows), labels)
+    with pytest.raises(InputError, match="needs labels"):
+        model.calibrate(rows)
+
+
+def test_the_order_of_columns_is_free():
+    model = AnomalyModel("knn", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    turned = TEST[["kind", "c", "b", "a"]]
+    np.testing.assert_array_equal(model.score(turned), model.score(TEST))
+    pd.testing.assert_frame_equal(model.explain(turned), model.explain(TEST))
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [CentroidDetector(), PCADetector(), PCADetector(distance="mahalanobis")],
+    ids=repr,
+)
+def test_explanations_sum_to_the_score(detector):
+    model = AnomalyModel(detector).fit(FIT)
+    parts = model.explain(TEST)
+    assert list(parts.columns) == ["a", "b", "c", "kind"]
+    pd.testing.assert_index_equal(parts.index, TEST.index)
+    np.testing.assert_allclose(parts.sum(axis=1), model.score(TEST), rtol=1e-9)
+
+
+def test_explanations_name_the_column_that_is_odd():
+    for detector in (CentroidDetector(), PCADetector(distance="mahalanobis"), KNNDetector()):
+        parts = AnomalyModel(detector).fit(FIT).explain(TEST.assign(b=50.0))
+        assert (parts.idxmax(axis=1) == "b").all(), detector
+
+
+def test_a_score_that_is_no_sum_has_no_explanation():
+    model = AnomalyModel("isolation_forest").fit(FIT)
+    with pytest.raises(AttributeError, match="IsolationForestDetector"):
+        model.explain(TEST)
+
+
+@pytest.mark.parametrize("name", ["centroid", "knn", "pca", "isolation_forest"])
+def test_scoring_test_rows_teaches_nothing(name):
+    model = AnomalyModel(name, "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    scores, cutoff = model.score(CALIBRATE), model.cutoff
+    learnt = model.preprocessor.transform(FIT)
+    extreme = TEST.assign(a=1e6, b=-1e6, kind="violet")
+    model.score(extreme)
+    assert model.flag(extreme).all()
+    assert model.cutoff == cutoff
+    np.testing.assert_array_equal(model.score(CALIBRATE), scores)
+    np.testing.assert_array_equal(model.preprocessor.transform(FIT), learnt)
+
+
+def test_calibration_rows_do_not_move_the_scaling():
+    model = AnomalyModel("centroid").fit(FIT)
+    scores = model.score(TEST)
+    model.calibrate(CALIBRATE.assign(a=1e6))
+    np.testing.assert_array_equal(model.score(TEST), scores)
+
+
+def test_wrong_names_suggest_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'autoencoder'"):
+        AnomalyModel("autoencodr")
+    with pytest.raises(UnknownNameError, match="Did you mean 'quantile'"):
+        AnomalyModel("knn", "quantil:0.9")
+
+
+def test_missing_values_are_refused_or_filled_in_as_asked():
+    gaps = TEST.assign(a=np.nan)
+    with pytest.raises(InputError, match="impute"):
+        AnomalyModel("centroid").fit(FIT).score(gaps)
+    filled = TEST.assign(a=FIT["a"].median())
+    model = AnomalyModel("centroid", impute="median").fit(FIT)
+    np.testing.assert_array_equal(model.score(gaps), model.score(filled))
+
+
+def test_arrays_do_as_well_as_tables():
+    rows = FIT[["a", "b", "c"]]
+    by_name = AnomalyModel("knn").fit(rows).score(TEST[["a", "b", "c"]])
+    by_place = AnomalyModel("knn").fit(rows.to_numpy()).score(TEST[["a", "b", "c"]].to_numpy())
+    np.testing.assert_array_equal(by_place, by_name)
+
+
+def test_too_few_calibration_rows_leave_the_cutoff_unset():
+    model = AnomalyModel("centroid", "quantile:0.95").fit(FIT)
+    with pytest.raises(InputError, match="at least 19 calibration rows"):
+        model.calibrate(CALIBRATE.iloc[:18])
+    with pytest.raises(UnfittedError):
+        _ = model.cutoff
+
+
+def test_the_promised_rate_is_met_on_fresh_normal_rows():
+    # 1,000 fresh rows: the standard error of the rate is below 1.5%.
+    model = AnomalyModel("knn", "quantile:0.9").fit(table(10, 500)).calibrate(table(11, 999))
+    assert model.flag(table(12, 1000)).mean() == pytest.approx(0.1, abs=0.045)
+
+
+def test_the_five_lines_of_the_readme():
+    parts = split(datasets.load("breast_cancer"), seed=0)
+    model = AnomalyModel("pca").fit(parts.fit).calibrate(parts.calibrate)
+    caught = model.flag(parts.test)[parts.test_labels == 1].mean()
+    assert caught > 0.5
