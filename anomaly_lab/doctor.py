@@ -79,5 +79,12 @@ def _cache() -> Finding:
     if cache_folder("data") is None:
         told = "cannot be written to: set ANOMALY_LAB_CACHE to a folder that can"
         return Finding("cache", False, f"{cache_root()} {told}")
-    size = sum(file.stat().st_size for file in cache_root().rglob("*") if file.is_file())
+    size = sum(map(_size, cache_root().rglob("*")))
     return Finding("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted any time")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # deleted meanwhile, or not ours to look at
+        return 0

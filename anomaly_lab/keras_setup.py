@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import sys
 from contextlib import suppress
 from functools import cache
@@ -76,7 +77,8 @@ def load() -> ModuleType:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     config = _keras_json()
     configured = config.exists()
-    state = np.random.get_state()  # noqa: NPY002 - importing JAX draws from it
+    # Importing JAX draws from NumPy's global state, and Keras, through Rich, from Python's.
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         if backend == "jax":
             _keep_compiled_code()
@@ -90,7 +92,8 @@ def load() -> ModuleType:
             f"Keras cannot be imported ({error}). If {config} is damaged, delete it."
         ) from error
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(states[0])  # noqa: NPY002
+        random.setstate(states[1])
         if not configured:
             _remove(config)
     return keras

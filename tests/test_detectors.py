@@ -274,9 +274,9 @@ def test_names_lead_to_classes():
     for name, detector in found.items():
         assert detector.card.name == name
         assert get_detector(name) is detector
-    with pytest.raises(UnknownNameError, match="no detector named 'KNN'. Did you mean 'knn'"):
+    with pytest.raises(UnknownNameError, match=r"no detector named 'KNN'\. Did you mean 'knn'"):
         get_detector("KNN")
-    with pytest.raises(UnknownNameError, match="Did you mean 'isolation_forest'.*Known: auto"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'isolation_forest'.*Known: auto"):
         get_detector("isolation-forest")
 
 
@@ -319,7 +319,7 @@ def test_an_entry_point_adds_a_detector(install):
     tilted = get_detector("tilted")
     assert tilted.__module__ == module
     assert issubclass(tilted, Detector)
-    assert list(all_detectors()) == sorted([*all_detectors(), "tilted"])[: len(all_detectors())]
+    assert set(all_detectors()) > {"tilted", "knn", "autoencoder"}
 
 
 def test_a_name_given_twice_is_an_error(install):

@@ -236,9 +236,9 @@ def test_values_that_are_neither_numbers_nor_text_are_refused(values):
 
 def test_text_where_numbers_were_is_refused_and_the_reverse():
     model = Preprocessor().fit(FIT)
-    with pytest.raises(InputError, match="'count' must hold numbers.*holds text"):
+    with pytest.raises(InputError, match=r"'count' must hold numbers.*holds text"):
         model.transform(FIT.assign(count=FIT["count"].astype(str)))
-    with pytest.raises(InputError, match="'kind' must hold text.*holds numbers"):
+    with pytest.raises(InputError, match=r"'kind' must hold text.*holds numbers"):
         model.transform(FIT.assign(kind=1.0))
 
 

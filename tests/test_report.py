@@ -142,6 +142,13 @@ def test_summary_says_no_more_than_the_spread_allows(
     assert ("centroid" in " ".join(sentences)) == ("centroid" in lifts)
 
 
+def test_a_detector_within_the_spread_of_the_baseline_does_not_beat_it() -> None:
+    comparison = comparison_of({"knn": 1.3, "centroid": 1.0})
+    knn, centroid = (comparison.table().loc[name, "roc_auc"] for name in ("knn", "centroid"))
+    assert centroid["mean"] < knn["mean"] - knn["sd"] < centroid["mean"] + centroid["sd"]
+    assert "no other detector beats it" in report.summary(comparison)[1]
+
+
 def cutoffs(comparison: Comparison, cutoff: float, promised: float | None) -> Comparison:
     runs = [replace(run, report=replace(run.report, cutoff=cutoff)) for run in comparison.runs]
     protocol = replace(comparison.protocol, promised_rate=promised)

@@ -1,0 +1,235 @@
+"""What the autoencoder promises beyond the contract that every detector keeps."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from anomaly_lab import AutoencoderDetector, keras_setup
+from anomaly_lab.detectors import networks
+from anomaly_lab.detectors.testing import easy_rows
+from anomaly_lab.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return AutoencoderDetector(epochs=3).fit(easy_rows()[0])
+
+
+def circle(n, rng, spread=0.05):
+    """Rows on a circle of radius 1, a shape that no plane of one dimension fits."""
+    angle = rng.uniform(0, 2 * np.pi, n)
+    return np.c_[np.cos(angle), np.sin(angle)] + spread * rng.normal(size=(n, 2))
+
+
+def test_it_learns_a_curve_that_the_mean_and_a_plane_miss():
+    rng = np.random.default_rng(0)
+    inside = 0.3 * rng.normal(size=(100, 2))
+    judged = np.r_[circle(100, rng), inside]
+    labels = np.repeat([0, 1], 100)
+    scores = AutoencoderDetector().fit(circle(800, rng)).anomaly_score(judged)
+    assert roc_auc_score(labels, scores) > 0.95
+
+
+def test_same_seed_same_scores_and_another_seed_others():
+    fit, judged, _ = easy_rows()
+
+    def scores(seed):
+        model = AutoencoderDetector(epochs=2, random_state=seed)
+        return model.fit(fit).anomaly_score(judged)
+
+    first = scores(3)
+    assert np.array_equal(first, scores(3))
+    assert not np.allclose(first, scores(4))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 7, 20, 21, 64, 140, 1000])
+def test_the_default_network_always_has_a_bottleneck(d):
+    encoder, decoder = AutoencoderDetector()._networks(d, np.random.default_rng(0))
+    k = encoder.output_shape[-1]
+    assert encoder.input_shape[-1] == decoder.output_shape[-1] == d
+    assert decoder.input_shape[-1] == k
+    assert 1 <= k <= max(d - 1, 1)
+
+
+def test_hidden_layers_and_bottleneck_are_as_asked():
+    model = AutoencoderDetector(hidden=(6, 4), bottleneck=2, epochs=1).fit(easy_rows()[0])
+    assert [layer.units for layer in model.encoder_.layers] == [6, 4, 2]
+    assert [layer.units for layer in model.decoder_.layers] == [4, 6, 5]
+    assert model.encode(easy_rows()[1]).shape == (100, 2)
+
+
+def test_code_and_output_are_linear(fitted):
+    for network in (fitted.encoder_, fitted.decoder_):
+        activations = [layer.activation.__name__ for layer in network.layers]
+        assert activations == ["relu", "relu", "linear"]
+
+
+def test_units_do_not_matter():
+    fit, judged, _ = easy_rows()
+    units = np.array([1e-6, 1.0, 1e3, 1e6, 42.0])
+    plain = AutoencoderDetector(epochs=2).fit(fit).anomaly_score(judged)
+    scaled = AutoencoderDetector(epochs=2).fit(fit * units + 7).anomaly_score(judged * units + 7)
+    np.testing.assert_allclose(scaled, plain, rtol=1e-3)
+
+
+def test_rows_are_rebuilt_in_their_own_units():
+    rng = np.random.default_rng(0)
+    fit = 1000 + 50 * rng.normal(size=(500, 1)) * np.array([1.0, 2.0, -1.0])
+    model = AutoencoderDetector().fit(fit)
+    error = np.abs(model.reconstruct(fit) - fit).mean(axis=0)
+    assert (error < 0.2 * fit.std(axis=0)).all()
+
+
+def test_the_typical_fitting_row_scores_about_one():
+    model = AutoencoderDetector(epochs=3).fit(easy_rows()[0])
+    assert 0.8 < model.training_scores_.mean() < 1
+    plain = AutoencoderDetector(epochs=3, scale_errors=False).fit(easy_rows()[0])
+    assert np.array_equal(plain.error_scale_, np.ones(5))
+
+
+def test_the_history_has_a_row_an_epoch_and_the_loss_falls():
+    history = AutoencoderDetector(epochs=5).fit(easy_rows()[0]).history_
+    assert list(history.columns) == ["loss", "val_loss"]
+    assert history.index.name == "epoch"
+    assert len(history) == 5
+    assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0]
+
+
+def test_training_stops_early_and_keeps_the_best_weights(monkeypatch):
+    fit, _, _ = easy_rows()
+    seen = {}
+    copies = networks._noisy_copies
+
+    def spy(rows, how, rng):
+        seen["checked"] = copies(rows, how, rng)
+        return seen["checked"]
+
+    monkeypatch.setattr(networks, "_noisy_copies", spy)
+    # So high a rate that the loss jumps about and the last epoch is not the best.
+    model = AutoencoderDetector(epochs=30, patience=2, learning_rate=0.5).fit(fit)
+    history = model.history_
+    assert len(history) < 30
+    assert history["val_loss"].idxmin() == len(history) - 3
+    noisy, clean = seen["checked"]
+    rebuilt = model.decoder_.predict_on_batch(model.encoder_.predict_on_batch(noisy))
+    loss = np.mean((rebuilt - clean) ** 2)
+    np.testing.assert_allclose(loss, history["val_loss"].min(), rtol=1e-3)
+
+
+def test_held_back_rows_are_not_learnt_from(monkeypatch):
+    fit, _, _ = easy_rows()
+    given = {}
+
+    def spy(encoder, decoder, fit, held_back, how, rng):
+        given.update(fit=fit, held_back=held_back)
+        return train(encoder, decoder, fit, held_back, how, rng)
+
+    train = networks.train
+    monkeypatch.setattr(networks, "train", spy)
+    AutoencoderDetector(epochs=1, validation_fraction=0.25).fit(fit)
+    assert (len(given["fit"]), len(given["held_back"])) == (150, 50)
+    together = np.r_[given["fit"], given["held_back"]]
+    assert len(np.unique(together, axis=0)) == 200
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 10, 11, 65])
+def test_few_rows_can_be_fitted(n):
+    fit, judged, _ = easy_rows()
+    model = AutoencoderDetector(epochs=1).fit(fit[:n])
+    assert np.isfinite(model.anomaly_score(judged)).all()
+    assert ("val_loss" in model.history_) == (n >= 10)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_one_or_two_features_can_be_fitted(d):
+    fit, judged, _ = easy_rows()
+    scores = AutoencoderDetector(epochs=1).fit(fit[:, :d]).anomaly_score(judged[:, :d])
+    assert np.isfinite(scores).all()
+
+
+def test_constant_features_and_extreme_rows_give_finite_scores():
+    fit, judged, _ = easy_rows()
+    fit = np.c_[fit, np.full(len(fit), 0.1), np.zeros(len(fit))]
+    model = AutoencoderDetector(epochs=1).fit(fit)
+    far = np.full((1, 7), 1e100)
+    near = np.c_[judged[:1], 0.1, 0.0]
+    assert np.isfinite(model.anomaly_score(np.r_[near, far])).all()
+    assert model.anomaly_score(far) > 1e6 * model.anomaly_score(near)
+
+
+def test_rows_that_are_all_the_same_give_zero():
+    model = AutoencoderDetector(epochs=1).fit(np.ones((20, 3)))
+    np.testing.assert_allclose(model.training_scores_, 0, atol=1e-6)
+    assert model.anomaly_score(np.full((1, 3), 5.0)) > 1
+
+
+def test_many_rows_are_scored_in_blocks_as_one_by_one(fitted):
+    rows = np.random.default_rng(0).normal(size=(2500, 5))
+    scores = fitted.anomaly_score(rows)
+    for i in (0, 1023, 1024, 2499):
+        np.testing.assert_allclose(fitted.anomaly_score(rows[i : i + 1]), scores[i], rtol=1e-6)
+
+
+def test_noise_zero_trains_on_the_rows_as_they_are():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(6, 3)).astype(np.float32)
+    assert networks._add_noise(rows, (0.0, 0.0), rng) is rows
+    noisy = networks._add_noise(np.zeros((4000, 50), np.float32), (0.1, 10.0), rng)
+    spread = noisy.std(axis=1)
+    assert 0.05 < spread.min() < 0.2
+    assert 5 < spread.max() < 20
+    assert 0.8 < np.exp(np.log(spread).mean()) < 1.25  # the geometric middle of the range
+
+
+def own_networks(d):
+    keras = keras_setup.load()
+    encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(d)])
+    return encoder, decoder
+
+
+def mismatched_networks(d):
+    keras = keras_setup.load()
+    encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
+    decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(d)])
+    return encoder, decoder
+
+
+def test_own_networks_can_be_built():
+    model = AutoencoderDetector(build=own_networks, epochs=1).fit(easy_rows()[0])
+    assert model.encode(easy_rows()[1]).shape == (100, 2)
+
+
+def test_networks_that_do_not_fit_together_are_refused():
+    model = AutoencoderDetector(build=mismatched_networks)
+    with pytest.raises(InputError, match="5 -> 2 and 3 -> 5"):
+        model.fit(easy_rows()[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"hidden": 64}, "sequence of layer widths"),
+        ({"hidden": (0,)}, "at least 1 unit"),
+        ({"bottleneck": 0}, "at least 1 unit"),
+        ({"activation": "rleu"}, "rleu"),
+        ({"noise": -1}, "noise"),
+        ({"noise": (2.0, 1.0)}, "noise"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"validation_fraction": 1}, "validation_fraction"),
+        ({"patience": 0}, "patience"),
+    ],
+)
+def test_parameters_without_meaning_are_refused(parameters, told):
+    with pytest.raises(InputError, match=told):
+        AutoencoderDetector(**parameters).fit(easy_rows()[0])
+
+
+def test_progress_is_shown_when_asked_and_not_otherwise(capfd):
+    fit, _, _ = easy_rows()
+    AutoencoderDetector(epochs=2).fit(fit)
+    assert capfd.readouterr().out == ""
+    AutoencoderDetector(epochs=2, verbose=True).fit(fit)
+    assert "2/2 loss" in capfd.readouterr().out

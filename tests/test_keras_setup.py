@@ -1,0 +1,227 @@
+"""One module decides what Keras runs on, and leaves everything else as it was."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from anomaly_lab import keras_setup
+from anomaly_lab.errors import BackendError
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder for Keras's settings, no Keras imported yet, no backend asked for."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Return a function that says which backends are installed."""
+    original = importlib.util.find_spec
+
+    def install(*names: str) -> None:
+        def find_spec(name, package=None):
+            if name in keras_setup.BACKENDS:
+                return SimpleNamespace(name=name) if name in names else None
+            return original(name, package)
+
+        monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+
+    return install
+
+
+# --- Which backend -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        (("jax", "tensorflow", "torch"), "jax"),
+        (("tensorflow", "torch"), "tensorflow"),
+        (("torch",), "torch"),
+    ],
+)
+def test_the_first_installed_is_chosen(home, installed, there, chosen):
+    installed(*there)
+    backend, reason = keras_setup.choose_backend()
+    assert backend == chosen
+    assert "first installed" in reason
+
+
+def test_keras_json_comes_before_the_first_installed(home, installed):
+    installed("jax", "torch")
+    (home / "keras.json").write_text('{"backend": "torch"}')
+    backend, reason = keras_setup.choose_backend()
+    assert backend == "torch"
+    assert str(home / "keras.json") in reason
+
+
+def test_the_environment_comes_before_keras_json(home, installed, monkeypatch):
+    installed("jax", "tensorflow", "torch")
+    (home / "keras.json").write_text('{"backend": "torch"}')
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    backend, reason = keras_setup.choose_backend()
+    assert backend == "tensorflow"
+    assert "KERAS_BACKEND" in reason
+
+
+def test_keras_that_is_running_comes_before_everything(home, installed, monkeypatch):
+    installed("jax")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    running = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "torch"))
+    monkeypatch.setitem(sys.modules, "keras", running)
+    backend, reason = keras_setup.choose_backend()
+    assert backend == "torch"
+    assert "already" in reason
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"backend": "tensorflow"}',
+        '{"backend": "theano"}',
+        '{"backend": 3}',
+        "[1]",
+        "{",
+        "",
+        "\xff",
+    ],
+)
+def test_a_keras_json_of_no_use_is_passed_over(home, installed, settings):
+    installed("jax", "torch")
+    (home / "keras.json").write_bytes(settings.encode("latin-1"))
+    assert keras_setup.choose_backend()[0] == "jax"
+
+
+def test_keras_json_is_looked_for_in_the_home_folder(home, installed, monkeypatch):
+    installed("jax", "torch")
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    (home / ".keras").mkdir()
+    (home / ".keras" / "keras.json").write_text('{"backend": "torch"}')
+    assert keras_setup.choose_backend()[0] == "torch"
+
+
+def test_a_backend_that_cannot_be_had_is_told(home, installed, monkeypatch):
+    installed("jax")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with pytest.raises(BackendError, match=r"'torch', which is not installed.*pip install torch"):
+        keras_setup.choose_backend()
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    with pytest.raises(BackendError, match=r"one of jax, tensorflow, torch; it is 'theano'"):
+        keras_setup.choose_backend()
+    monkeypatch.delenv("KERAS_BACKEND")
+    installed()
+    with pytest.raises(BackendError, match=r"found none of JAX.*python -m pip install jax"):
+        keras_setup.choose_backend()
+
+
+def test_a_missing_keras_is_told(home, installed, monkeypatch):
+    installed("torch")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+
+    class Refuse:
+        def find_spec(self, name, path=None, target=None):
+            if name == "keras":
+                raise ModuleNotFoundError("No module named 'keras'")
+
+    monkeypatch.setattr(sys, "meta_path", [Refuse(), *sys.meta_path])
+    with pytest.raises(BackendError, match=r"No module named 'keras'.*pip install keras"):
+        keras_setup.load.__wrapped__()
+
+
+# --- The first import, each in a process of its own ----------------------------------------------
+
+FIRST_IMPORT = """
+import json, os, random, sys
+import numpy as np
+
+before = random.getstate(), np.random.get_state()[1].tolist()
+from anomaly_lab import errors, keras_setup
+try:
+    keras = keras_setup.load()
+except errors.BackendError as error:
+    print(json.dumps({"error": str(error)}))
+    sys.exit()
+import jax
+print(json.dumps({
+    "same_state": before == (random.getstate(), np.random.get_state()[1].tolist()),
+    "backend": keras.backend.backend(),
+    "compiled": jax.config.jax_compilation_cache_dir,
+    "device": keras_setup.device(),
+    "loaded_once": keras_setup.load() is keras,
+}))
+"""
+
+
+@pytest.fixture
+def first_import(tmp_path):
+    """Return a function that imports Keras in a new process and tells what it found there."""
+    keras_home = tmp_path / "keras"
+    keras_home.mkdir()
+
+    def run(**variables: str) -> dict:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("KERAS_", "JAX_COMP"))}
+        environment = {
+            "KERAS_HOME": str(keras_home),
+            "ANOMALY_LAB_CACHE": str(tmp_path / "cache"),
+            "JAX_PLATFORMS": "cpu",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_IMPORT],
+            env=kept | environment | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_the_first_import(first_import, tmp_path):
+    found = first_import()
+    assert found["backend"] == "jax"
+    assert found["same_state"]
+    assert found["compiled"] == str(tmp_path / "cache" / "jax")
+    assert found["device"] == "cpu"
+    assert found["loaded_once"]
+    # Keras writes "tensorflow" there by itself; left alone, the next run would follow it.
+    assert not (tmp_path / "keras" / "keras.json").exists()
+
+
+def test_an_existing_keras_json_and_compile_cache_are_respected(first_import, tmp_path):
+    settings = tmp_path / "keras" / "keras.json"
+    settings.write_text('{"backend": "jax", "epsilon": 1e-06}')
+    found = first_import(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"))
+    assert found["backend"] == "jax"
+    assert found["compiled"] == str(tmp_path / "mine")
+    assert settings.read_text() == '{"backend": "jax", "epsilon": 1e-06}'
+
+
+def test_a_cache_folder_that_cannot_be_written_and_a_broken_keras_json_are_survived(
+    first_import, tmp_path
+):
+    (tmp_path / "cache").touch()  # a file where the folder should be
+    (tmp_path / "keras" / "keras.json").write_text('{"backend": ')
+    found = first_import()
+    assert found["backend"] == "jax"
+    assert found["compiled"] is None
+
+
+def test_a_keras_json_that_keras_cannot_bear_is_told(first_import, tmp_path):
+    settings = tmp_path / "keras" / "keras.json"
+    settings.write_text("[1]")
+    assert f"If {settings} is damaged, delete it." in first_import()["error"]
+    assert settings.exists()
