@@ -306,12 +306,21 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 def _print_comparison(result: Comparison) -> None:
     from anomaly_lab.report import results_table, summary
 
-    for sentence in summary(result):
+    for sentence in (_what_was_compared(result), *summary(result)):
         out.print(sentence, markup=False, highlight=False)
     table = results_table(result)
     for columns in _fitting(len(table.headers)):
         out.print(_results(table, columns))
     out.print(table.note, markup=False, highlight=False)
+
+
+def _what_was_compared(result: Comparison) -> str:
+    p, (rows, features) = result.protocol, result.dataset.X.shape
+    return (
+        f"{result.dataset.name}: {rows:,} rows, {features} features, "
+        f"{result.dataset.prevalence:.1%} anomalies. Fitted on {p.n_fit:,} rows, cutoffs from "
+        f"{p.n_calibrate:,}, judged on {p.n_test:,}; {len(p.seeds)} seeds, {p.threshold}."
+    )
 
 
 def _fitting(n: int) -> list[list[int]]:

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -60,7 +61,8 @@ class Protocol:
     impute : str or None
         How missing values were filled in.
     n_fit, n_calibrate, n_test : int
-        Rows in each part.
+        Rows in each part; where the rule needs labels, the cutoff is set on validation rows and
+        these are counted for n_calibrate.
     leaked : float
         Share of the test rows that are exact copies of a fitting row, mean over seeds.
     """
@@ -178,6 +180,10 @@ class Comparison:
             Index: detectors, the highest mean ROC-AUC first. Columns: (metric, "mean") and
             (metric, "sd"); sd is the standard deviation over seeds (ddof 1), NaN for one seed.
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         grouped = self.frame().drop(columns="seed").groupby("detector")
         table = grouped.agg(["mean", "std"]).rename(columns={"std": "sd"}, level=1)
         return table.sort_values(("roc_auc", "mean"), ascending=False, kind="stable")
@@ -288,15 +294,16 @@ def compare(
             runs.append(_run(name, model, parts, seed, explain=seed == numbers[0]))
     if progress:
         progress(total, total, "done")
+    first = splits[0]
     protocol = Protocol(
         seeds=numbers,
         threshold=rule.spec,
         promised_rate=rule.false_positive_rate,
         contamination=float(contamination),
         impute=impute,
-        n_fit=len(splits[0].fit),
-        n_calibrate=len(splits[0].calibrate),
-        n_test=len(splits[0].test),
+        n_fit=len(first.fit),
+        n_calibrate=len(first.calibrate if first.validation is None else first.validation),
+        n_test=len(first.test),
         leaked=float(np.mean([parts.leaked for parts in splits])),
     )
     return Comparison(dataset, protocol, tuple(runs))

@@ -343,7 +343,8 @@ def test_the_frame_holds_every_figure_of_every_run():
     [
         ({"a": [80, 82], "b": [70, 72], "c": [10, 12]}, "a", "c"),
         ({"a": [80, 82], "b": [70, 92]}, None, None),  # overlap
-        ({"a": [80, 82], "b": [70, 72], "c": [60, 88]}, None, None),  # with the third
+        ({"a": [80, 82], "b": [70, 72], "c": [40, 95]}, None, None),  # with the third
+        ({"a": [80, 82], "b": [70, 72], "c": [60]}, None, None),  # of whose spread nothing is known
         ({"a": [80, 80], "b": [80, 80]}, None, None),  # equal
         ({"a": [80, 80], "b": [79, 79]}, "a", "b"),  # no spread at all
         ({"a": [90], "b": [10]}, None, None),  # one seed tells no spread

@@ -45,6 +45,9 @@ def test_the_flow(detector):
     scores, flags = model.score(TEST), model.flag(TEST)
     assert scores.shape == flags.shape == (80,)
     np.testing.assert_array_equal(flags, scores > model.cutoff)
+    # The cutoff is one of these scores, and a score equal to it is not flagged.
+    assert model.cutoff in model.score(CALIBRATE)
+    np.testing.assert_array_equal(model.flag(CALIBRATE), model.score(CALIBRATE) > model.cutoff)
     assert 0 < flags.sum() < 80
     assert model.flag(TEST.assign(a=50.0, b=50.0, c=-50.0)).all()
 

@@ -18,6 +18,7 @@ Rows = npt.NDArray[np.float32]
 _LEAST_STEPS = 100  # gradient steps an epoch, at least
 _STEPS_PER_CALL = 50  # gradient steps handed to the backend at a time
 _LEAST_CHECKED = 2048  # noisy copies of the held-back rows that the validation loss is taken over
+_LARGEST_GRADIENT = 1.0  # norm to which a gradient is cut, lest a few extreme rows take over
 _WARM_UP = 0.05  # share of the steps over which the learning rate rises
 
 
@@ -98,7 +99,9 @@ def train(
     model_class = _scanning_model(keras) if scans else keras.Sequential
     model = model_class([encoder, decoder], name="autoencoder")
     model.compile(
-        optimizer=keras.optimizers.Adam(_schedule(keras, how, steps)),
+        optimizer=keras.optimizers.Adam(
+            _schedule(keras, how, steps), global_clipnorm=_LARGEST_GRADIENT
+        ),
         loss="mse",
         steps_per_execution=1 if scans else _STEPS_PER_CALL,
     )

@@ -28,9 +28,7 @@ def parts(name, seed, scaler):
     if len(X) > 10_000:
         keep = np.random.default_rng(seed).choice(len(X), 10_000, replace=False)
         X, y = X[keep], y[keep]
-    fit, test, fit_y, test_y = train_test_split(
-        X, y, test_size=0.3, stratify=y, random_state=seed
-    )
+    fit, test, fit_y, test_y = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
     scaler.fit(fit)
     return scaler.transform(fit[fit_y == 0]), scaler.transform(test), test_y
 

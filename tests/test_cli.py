@@ -1,0 +1,320 @@
+"""The command line: what it prints, and that bad input ends in one clear sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import anomaly_lab
+from anomaly_lab import cli, comparison, datasets, keras_setup
+from anomaly_lab.errors import BackendError
+
+QUICK = ["-d", "centroid", "-d", "pca"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments], prog_name="anomaly-lab")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a table that can be used, with changes, as transactions.csv, and return its path."""
+
+    def write(change=lambda frame: frame, n=200):
+        rng = np.random.default_rng(0)
+        fraud = (np.arange(n) % 10 == 0).astype(int)
+        frame = pd.DataFrame(
+            {
+                "amount": rng.normal(size=n) + 5 * fraud,
+                "hour": rng.integers(0, 24, n),
+                "shop": rng.choice(["food", "fuel", "toys"], n),
+                "fraud": fraud,
+            }
+        )
+        path = tmp_path / "transactions.csv"
+        change(frame).to_csv(path, index=False)
+        return path
+
+    return write
+
+
+def test_version_and_help():
+    assert run("--version").output == f"anomaly-lab {anomaly_lab.__version__}\n"
+    told = run("compare", "--help").output
+    assert "anomaly-lab compare --data transactions.csv --label fraud" in told
+    assert run("no-such-command").exit_code == 2
+
+
+def test_compare_prints_the_table_and_writes_report_and_results(tmp_path):
+    report, results = tmp_path / "report.html", tmp_path / "results.json"
+    done = run("compare", *QUICK, "--seeds", 2, "--output", report, "--json", results)
+    assert done.exit_code == 0, done.output
+    for word in ("centroid", "pca", "ROC-AUC", "prevalence 0.374", "all normal", "promised 0.05"):
+        assert word in done.output
+    assert report.read_text("utf-8").startswith("<!doctype html>")
+    saved = json.loads(results.read_text("utf-8"))
+    assert saved["dataset"]["name"] == "breast_cancer"
+    assert len(saved["runs"]) == 4
+
+
+def test_compare_shows_all_columns_at_once_in_a_wide_terminal(monkeypatch):
+    monkeypatch.setattr(cli, "out", Console(width=160))
+    wide = run("compare", *QUICK, "--seeds", 1).output
+    assert sum(line.startswith("centroid  ") for line in wide.splitlines()) == 1
+    monkeypatch.setattr(cli, "out", Console(width=80))
+    narrow = run("compare", *QUICK, "--seeds", 1).output
+    assert sum(line.startswith("centroid  ") for line in narrow.splitlines()) == 2
+    assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_compare_reads_your_own_table(table, tmp_path):
+    results = tmp_path / "results.json"
+    arguments = ["--data", table(), "--label", "fraud", "--drop", "hour", *QUICK]
+    done = run("compare", *arguments, "--seeds", 1, "--json", results)
+    assert done.exit_code == 0, done.output
+    saved = json.loads(results.read_text("utf-8"))["dataset"]
+    assert (saved["name"], saved["rows"], saved["features"]) == ("transactions", 200, 2)
+
+
+@pytest.mark.parametrize("threshold", ["cost:1,10", "bestf:1", "mad", "meanstd:2"])
+def test_compare_takes_every_kind_of_rule(threshold):
+    assert run("compare", *QUICK, "--seeds", 1, "--threshold", threshold).exit_code == 0
+
+
+def test_compare_takes_contamination_and_simulated_rows():
+    arguments = ["card_transactions_simulated", "--rows", 3000, "--contamination", 0.05]
+    done = run("compare", *arguments, *QUICK, "--seeds", 1)
+    assert done.exit_code == 0, done.output
+    assert "3,000 rows" in done.output
+
+
+def test_missing_values_are_filled_in_when_asked(table):
+    def lose(frame):
+        return frame.assign(amount=frame["amount"].mask(frame.index % 7 == 0))
+
+    path = table(lose)
+    refused = run("compare", "--data", path, "--label", "fraud", *QUICK)
+    assert refused.exit_code == 2
+    assert "'amount'" in refused.output
+    assert "--impute median" in refused.output
+    filled = run("compare", "--data", path, "--label", "fraud", *QUICK, "--impute", "median")
+    assert filled.exit_code == 0, filled.output
+
+
+def test_datasets_are_listed_and_shown():
+    listed = run("datasets").output
+    assert all(name in listed for name in datasets.names())
+    shown = run("datasets", "show", "ecg5000").output
+    assert "licence" in shown
+    assert "not stated" in shown
+
+
+def test_detectors_are_listed_and_shown():
+    listed = run("detectors").output
+    assert all(name in listed for name in anomaly_lab.all_detectors())
+    shown = " ".join(run("detectors", "show", "knn").output.split())
+    assert "doi:10.1145/342009.335437" in shown
+    assert "n_neighbors=5" in shown
+
+
+def test_doctor_is_content_here():
+    done = run("doctor")
+    assert done.exit_code == 0, done.output
+    assert "Keras backend" in done.output
+
+
+def test_doctor_says_what_to_mend(monkeypatch):
+    def nothing():
+        raise BackendError("Install one: python -m pip install jax")
+
+    monkeypatch.setattr(keras_setup, "choose_backend", nothing)
+    done = run("doctor")
+    assert done.exit_code == 1
+    assert "MEND" in done.output
+    assert "pip install jax" in done.output
+
+
+# --- Bad input: exit code 2, one sentence, no traceback, nothing written ------------------------
+
+
+def keep(*columns):
+    return lambda frame: frame[list(columns)]
+
+
+BAD_TABLES = {
+    "label column missing": (keep("amount", "hour"), ["--label", "fraud"], "fraud"),
+    "label misspelt": (lambda f: f, ["--label", "fruad"], "'fraud'"),
+    "one class": (lambda f: f.assign(fraud=0), ["--label", "fraud"], "fraud"),
+    "three classes": (
+        lambda f: f.assign(fraud=f.index % 3),
+        ["--label", "fraud"],
+        "--normal",
+    ),
+    "two other values": (
+        lambda f: f.assign(fraud=f["fraud"].map({0: "ok", 1: "bad"})),
+        ["--label", "fraud"],
+        "--normal",
+    ),
+    "normal not there": (
+        lambda f: f.assign(fraud=f["fraud"].map({0: "ok", 1: "bad"})),
+        ["--label", "fraud", "--normal", "fine"],
+        "'fine'",
+    ),
+    "no numeric column": (keep("shop", "fraud"), ["--label", "fraud"], "'shop'"),
+    "header only": (lambda f: f.iloc[:0], ["--label", "fraud"], "header"),
+    "one row": (lambda f: f.iloc[:1], ["--label", "fraud"], "row"),
+    "infinity": (
+        lambda f: f.assign(amount=f["amount"].where(f.index > 3, np.inf)),
+        ["--label", "fraud"],
+        "'amount'",
+    ),
+    "dates": (
+        lambda f: f.assign(when=pd.date_range("2026-01-01", periods=len(f)).astype(str)),
+        ["--label", "fraud"],
+        "when",
+    ),
+    "free text": (
+        lambda f: f.assign(note=[f"note number {i}" for i in range(len(f))]),
+        ["--label", "fraud"],
+        "note",
+    ),
+    "drop misspelt": (lambda f: f, ["--label", "fraud", "--drop", "huor"], "hour"),
+    "no label named": (lambda f: f, [], "--label"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_a_table_that_cannot_be_used(case, table, tmp_path):
+    change, options, told = BAD_TABLES[case]
+    _refused(["--data", table(change), *options], told, tmp_path)
+
+
+def _refused(arguments, told, tmp_path):
+    output, results = tmp_path / "report.html", tmp_path / "results.json"
+    before = set(tmp_path.iterdir())
+    done = run("compare", *arguments, *QUICK, "--output", output, "--json", results)
+    assert done.exit_code == 2, done.output
+    assert "Error" in done.output
+    assert told in " ".join(done.output.split())
+    assert "Traceback" not in done.output
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_file_that_is_not_there_or_empty(tmp_path):
+    _refused(["--data", tmp_path / "no.csv", "--label", "fraud"], "no.csv", tmp_path)
+    (tmp_path / "empty.csv").touch()
+    _refused(["--data", tmp_path / "empty.csv", "--label", "fraud"], "empty", tmp_path)
+
+
+def test_duplicate_column_names(tmp_path):
+    path = tmp_path / "twice.csv"
+    path.write_text("a,a,fraud\n1,2,0\n3,4,1\n")
+    _refused(["--data", path, "--label", "fraud"], "'a'", tmp_path)
+
+
+def test_constant_and_repeated_columns_are_no_trouble(table):
+    def add(frame):
+        return frame.assign(one=1.0, again=frame["amount"])
+
+    done = run("compare", "--data", table(add), "--label", "fraud", *QUICK, "--seeds", 1)
+    assert done.exit_code == 0, done.output
+
+
+def test_fewer_rows_than_neighbours_or_than_the_promise_needs(table):
+    path = table(n=40)
+    done = run("compare", "--data", path, "--label", "fraud", "-d", "knn", "--seeds", 1)
+    assert done.exit_code == 2
+    assert "19" in done.output  # calibration rows that quantile:0.95 needs
+    few = run("compare", "--data", table(n=10), "--label", "fraud", "-d", "knn", "--seeds", 1)
+    assert few.exit_code == 2
+    assert "neighbo" in few.output or "anomal" in few.output
+
+
+def test_few_rows_suit_the_autoencoder(table):
+    arguments = ["--data", table(n=40), "--label", "fraud", "--threshold", "mad"]
+    assert run("compare", *arguments, "-d", "autoencoder", "--seeds", 1).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["breast_cancr"], "'breast_cancer'"),
+        (["-d", "autoencodr"], "'autoencoder'"),
+        (["--threshold", "quantil:0.9"], "'quantile'"),
+        (["--threshold", "quantile:1.5"], "level"),
+        (["--contamination", "0.9"], "contamination"),
+        (["--impute", "mean"], "median"),
+        (["--seeds", "0"], "seeds"),
+        (["--label", "fraud"], "--data"),
+        (["digits", "--rows", "10"], "rows"),
+        (["digits", "--data", "x.csv", "--label", "y"], "both"),
+        (["nab/art_daily_small_noise"], "anomal"),
+    ],
+)
+def test_arguments_that_cannot_be_used(arguments, told, tmp_path, monkeypatch):
+    if arguments[0].startswith("nab") and not os.environ.get("ANOMALY_LAB_DATA"):
+        pytest.skip("ANOMALY_LAB_DATA is not set: no downloaded data set to try")
+    done = run("compare", *arguments, *(() if "-d" in arguments else QUICK))
+    assert done.exit_code == 2, done.output
+    assert told in " ".join(done.output.split())
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("option", ["--output", "--json"])
+def test_output_that_cannot_be_written_is_told_before_the_work(option, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "compare", lambda *a, **k: pytest.fail("worked in vain"))
+    done = run("compare", option, tmp_path / "no" / "such" / "folder.html")
+    assert done.exit_code == 2
+    assert "folder" in done.output
+    assert run("compare", option, tmp_path).exit_code == 2
+
+
+def test_no_backend_is_told_plainly(monkeypatch):
+    def nothing():
+        raise BackendError("Keras needs a backend. Install one: python -m pip install jax")
+
+    monkeypatch.setattr(keras_setup, "load", nothing)
+    done = run("compare", "-d", "autoencoder", "--seeds", 1)
+    assert done.exit_code == 2
+    assert "python -m pip install jax" in done.output
+
+
+def test_an_unexpected_error_shows_no_traceback_unless_asked(monkeypatch):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(comparison, "compare", fail)
+    done = run("compare")
+    assert done.exit_code == 1
+    assert "of all things" in done.output
+    assert "Traceback" not in done.output
+    monkeypatch.setenv("ANOMALY_LAB_DEBUG", "1")
+    assert isinstance(run("compare").exception, ZeroDivisionError)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to a process")
+def test_interrupted_it_says_so_and_leaves_no_half_file(tmp_path):
+    report = tmp_path / "report.html"
+    report.write_text("the old report")
+    command = ["compare", "card_transactions_simulated", "--rows", "200000", "-d", "knn", "-o"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from anomaly_lab.cli import main; main()", *command, report],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(6)  # into the work; were it not, the message would be another
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in told
+    assert "Traceback" not in told
+    assert report.read_text() == "the old report"
+    assert list(tmp_path.iterdir()) == [report]
