@@ -311,7 +311,8 @@ def _print_comparison(result: Comparison) -> None:
     table = results_table(result)
     for columns in _fitting(len(table.headers)):
         out.print(_results(table, columns))
-    out.print(table.note, markup=False, highlight=False)
+    note = f"{table.note} FPR: false-positive rate."
+    out.print(note, markup=False, highlight=False)
 
 
 def _what_was_compared(result: Comparison) -> str:
@@ -337,7 +338,8 @@ def _results(table: ResultsTable, columns: list[int]) -> Table:
     for column in columns:
         first = column == 0
         justify: JustifyMethod = "left" if first else "right"
-        shown.add_column(table.headers[column], justify=justify, vertical="bottom", no_wrap=first)
+        header = table.headers[column].replace("False-positive rate", "FPR")
+        shown.add_column(header, justify=justify, vertical="bottom", no_wrap=first)
     for i, cells in enumerate(table.rows):
         shown.add_row(*(_cell(cells[column], (i, column) in table.best) for column in columns))
     return shown

@@ -111,7 +111,7 @@ class PCADetector(Detector):
         k = self.n_components
         if k is not None and not (isinstance(k, int | np.integer) and 1 <= k < d):
             raise InputError(
-                f"n_components must be a whole number, at least 1 and below the {d} features, "
+                f"n_components must be a whole number, at least 1 and below n_features={d}, "
                 f"got {k!r}: with all of them nothing is left to measure."
             )
 

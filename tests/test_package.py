@@ -1,0 +1,57 @@
+"""The wheel holds what it needs, and works alone, away from the checkout."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    modules = {str(p.relative_to(ROOT)) for p in (ROOT / "anomaly_lab").rglob("*.py")}
+    cards = {f"anomaly_lab/_cards/{p.name}" for p in (ROOT / "datasets").glob("*.toml")}
+    lessons = {f"anomaly_lab/_tutorial/{p.name}" for p in (ROOT / "tutorial").glob("*.py")}
+    extra = {
+        f"anomaly_lab/{name}"
+        for name in ("py.typed", "anomaly_lab.mplstyle", "report_template.html")
+    }
+    assert held >= modules | cards | lessons | extra
+    assert not [name for name in held if name.startswith(("tests", "docs"))]
+
+
+def test_the_wheel_works_alone(wheel, tmp_path):
+    target = tmp_path / "site"
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+    subprocess.run([sys.executable, *install, str(target), str(wheel)], check=True)
+    code = (
+        "import anomaly_lab, pathlib, sys\n"
+        f"assert pathlib.Path(anomaly_lab.__file__).is_relative_to({str(target)!r})\n"
+        "from anomaly_lab.cli import main\nmain()"
+    )
+    command = [sys.executable, "-c", code, "compare", "digits", "-d", "pca", "-d", "centroid"]
+    env = {**os.environ, "PYTHONPATH": str(target)}
+    done = subprocess.run(
+        [*command, "--seeds", "1", "--output", "report.html"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "prevalence 0.1" in done.stdout
+    assert (tmp_path / "report.html").exists()
