@@ -1,4 +1,4 @@
-"""Lint, format, types and layers are part of the tests; so is what the package promises to import."""
+"""Lint, format, types and layers are part of the tests; so is what importing may load."""
 
 import subprocess
 import sys

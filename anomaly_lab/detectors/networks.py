@@ -95,7 +95,8 @@ def train(
     keras = keras_setup.load()
     size = min(how.batch_size, len(fit))
     steps = max(len(fit) // size // _STEPS_PER_CALL * _STEPS_PER_CALL, _LEAST_STEPS)
-    scans = keras.backend.backend() == "jax"
+    backend = keras.backend.backend()
+    scans = backend == "jax"
     model_class = _scanning_model(keras) if scans else keras.Sequential
     model = model_class([encoder, decoder], name="autoencoder")
     model.compile(
@@ -103,7 +104,7 @@ def train(
             _schedule(keras, how, steps), global_clipnorm=_LARGEST_GRADIENT
         ),
         loss="mse",
-        steps_per_execution=1 if scans else _STEPS_PER_CALL,
+        steps_per_execution=_STEPS_PER_CALL if backend == "tensorflow" else 1,
     )
     history = model.fit(
         _noisy_batches(keras, fit, how, rng, size, steps, _STEPS_PER_CALL if scans else 1),
