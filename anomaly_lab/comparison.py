@@ -50,6 +50,8 @@ class Protocol:
 
     Parameters
     ----------
+    detectors : dict of str to str
+        The settings of each detector: what differs from its defaults.
     seeds : tuple of int
         One run of every detector for each.
     threshold : str
@@ -67,6 +69,7 @@ class Protocol:
         Share of the test rows that are exact copies of a fitting row, mean over seeds.
     """
 
+    detectors: dict[str, str]
     seeds: tuple[int, ...]
     threshold: str
     promised_rate: float | None
@@ -78,7 +81,7 @@ class Protocol:
     leaked: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """The test rows that one detector found most anomalous, and the columns that made them so.
 
@@ -98,7 +101,7 @@ class Explanation:
     errors: pd.DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One detector on one split.
 
@@ -131,7 +134,7 @@ class Run:
         return float(getattr(self if name.endswith("_seconds") else self.report, name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Every run of every detector on one data set.
 
@@ -192,11 +195,13 @@ class Comparison:
         """Return the detector that is best by more than the spread, or None.
 
         Its mean minus its standard deviation must lie above every other's mean plus standard
-        deviation (for seconds and false alarms: the other way round). With one seed there is no
-        spread to judge by, so there is no best.
+        deviation (for seconds: the other way round). With one seed there is no spread to judge by,
+        so there is no best; nor is there one in the false-positive rate, which is to be as
+        promised and not as low as can be.
         """
-        lower_is_better = metric.endswith("_seconds") or metric == "false_positive_rate"
-        stats = self.table()[metric] * [-1 if lower_is_better else 1, 1]
+        if metric == "false_positive_rate":
+            return None
+        stats = self.table()[metric] * [-1 if metric.endswith("_seconds") else 1, 1]
         order = stats.sort_values("mean", ascending=False)
         if len(order) < 2 or order["sd"].isna().any():
             return None
@@ -296,6 +301,7 @@ def compare(
         progress(total, total, "done")
     first = splits[0]
     protocol = Protocol(
+        detectors={name: repr(detector) for name, detector in chosen.items()},
         seeds=numbers,
         threshold=rule.spec,
         promised_rate=rule.false_positive_rate,

@@ -28,7 +28,7 @@ class Confusion:
     tp: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """What one set of scores is worth, by the labels.
 

@@ -70,10 +70,7 @@ def results_table(comparison: Comparison) -> ResultsTable:
     table = comparison.table()
     names = list(table.index)
     columns = [_cells(table[metric], metric) for metric in _TITLES]
-    # A false-positive rate is to be as promised, not as low as can be: it has no best.
-    best = {
-        metric: comparison.best(metric) for metric in _TITLES if metric != "false_positive_rate"
-    }
+    best = {metric: comparison.best(metric) for metric in _TITLES}
     return ResultsTable(
         headers=["Detector", *_headers(comparison)],
         rows=[[name, *cells] for name, *cells in zip(names, *columns, strict=True)],

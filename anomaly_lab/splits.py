@@ -16,7 +16,7 @@ Labels = npt.NDArray[np.int8]
 Index = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """The parts of a data set, each for one purpose.
 

@@ -31,7 +31,7 @@ def report_of(seed: int, lift: float = 2.0) -> Report:
 def comparison_of(lifts: dict[str, float], seeds: int = 3) -> Comparison:
     rows = pd.DataFrame({"amount": np.arange(100.0), "hour": np.arange(100.0)})
     protocol = Protocol(
-        tuple(range(seeds)), "quantile:0.95", 0.05, 0.0, None, 200, 60, 100, leaked=0.0
+        {}, tuple(range(seeds)), "quantile:0.95", 0.05, 0.0, None, 200, 60, 100, leaked=0.0
     )
     runs = tuple(
         Run(name, seed, report_of(seed, lift), 0.5, 0.1)
