@@ -15,6 +15,7 @@ from browser import chromium, visit  # noqa: E402 - a helper of the tests
 
 
 def main():
+    """Compare, write the report, and photograph its head."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = Path(folder) / "report.html"
         report.write(compare(datasets.load("breast_cancer")), page)
