@@ -304,24 +304,15 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _print_comparison(result: Comparison) -> None:
-    from anomaly_lab.report import results_table, summary
+    from anomaly_lab.report import results_table, summary, what_was_done
 
-    for sentence in (_what_was_compared(result), *summary(result)):
+    for sentence in (what_was_done(result), *summary(result)):
         out.print(sentence, markup=False, highlight=False)
     table = results_table(result)
     for columns in _fitting(len(table.headers)):
         out.print(_results(table, columns))
     note = f"{table.note} FPR: false-positive rate."
     out.print(note, markup=False, highlight=False)
-
-
-def _what_was_compared(result: Comparison) -> str:
-    p, (rows, features) = result.protocol, result.dataset.X.shape
-    return (
-        f"{result.dataset.name}: {rows:,} rows, {features} features, "
-        f"{result.dataset.prevalence:.1%} anomalies. Fitted on {p.n_fit:,} rows, cutoffs from "
-        f"{p.n_calibrate:,}, judged on {p.n_test:,}; {len(p.seeds)} seeds, {p.threshold}."
-    )
 
 
 def _fitting(n: int) -> list[list[int]]:

@@ -119,7 +119,7 @@ def device() -> str:
 
 
 def _keep_compiled_code() -> None:
-    """Let JAX reuse compiled programs from one process to the next (it saves seconds at each start)."""
+    """Let JAX reuse compiled programs from one process to the next: seconds saved each time."""
     import jax
 
     folder = cache_folder("jax")

@@ -83,6 +83,17 @@ def results_table(comparison: Comparison) -> ResultsTable:
     )
 
 
+def what_was_done(comparison: Comparison) -> str:
+    """Say in a sentence what was compared, on how many rows."""
+    p, (rows, columns) = comparison.protocol, comparison.dataset.X.shape
+    return (
+        f"{_number(len(comparison.detectors), 'detector')} on {_number(rows, 'row')} of "
+        f"{_number(columns, 'column')}, with {_number(len(p.seeds), 'random split')}. Each learned "
+        f"from {_number(p.n_fit, 'row')}, {_kind(p.contamination)}, and was judged on "
+        f"{p.n_test:,} others, {_percent(comparison.prevalence)} of them anomalies."
+    )
+
+
 def summary(comparison: Comparison) -> list[str]:
     """Say in words what a comparison shows, and no more.
 
@@ -121,7 +132,7 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
     first_runs = [comparison.of(name)[0] for name in comparison.detectors]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=comparison.dataset.card.title if comparison.dataset.card else comparison.dataset.name,
-        lead=_what_was_done(comparison),
+        lead=what_was_done(comparison),
         summary=summary(comparison),
         table=results_table(comparison),
         methods=[_method(run, f"method{i}") for i, run in enumerate(first_runs)],
@@ -211,16 +222,6 @@ def _note(comparison: Comparison) -> str:
 
 
 # The words
-
-
-def _what_was_done(comparison: Comparison) -> str:
-    p, (rows, columns) = comparison.protocol, comparison.dataset.X.shape
-    return (
-        f"{_number(len(comparison.detectors), 'detector')} on {_number(rows, 'row')} of "
-        f"{_number(columns, 'column')}, with {_number(len(p.seeds), 'random split')}. Each learned "
-        f"from {_number(p.n_fit, 'row')}, {_kind(p.contamination)}, and was judged on "
-        f"{p.n_test:,} others, {_percent(comparison.prevalence)} of them anomalies."
-    )
 
 
 def _kind(contamination: float) -> str:
