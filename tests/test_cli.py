@@ -257,16 +257,19 @@ def test_few_rows_suit_the_autoencoder(table):
         (["--label", "fraud"], "--data"),
         (["digits", "--rows", "10"], "rows"),
         (["digits", "--data", "x.csv", "--label", "y"], "both"),
-        (["nab/art_daily_small_noise"], "anomal"),
     ],
 )
-def test_arguments_that_cannot_be_used(arguments, told, tmp_path, monkeypatch):
-    if arguments[0].startswith("nab") and not os.environ.get("ANOMALY_LAB_DATA"):
-        pytest.skip("ANOMALY_LAB_DATA is not set: no downloaded data set to try")
+def test_arguments_that_cannot_be_used(arguments, told):
     done = run("compare", *arguments, *(() if "-d" in arguments else QUICK))
     assert done.exit_code == 2, done.output
     assert told in " ".join(done.output.split())
     assert "Traceback" not in done.output
+
+
+def test_a_data_set_without_anomalies_cannot_be_compared_on(data_folder):
+    done = run("compare", "nab/art_daily_small_noise", *QUICK)
+    assert done.exit_code == 2, done.output
+    assert "anomal" in done.output
 
 
 @pytest.mark.parametrize("option", ["--output", "--json"])
@@ -301,7 +304,7 @@ def test_an_unexpected_error_shows_no_traceback_unless_asked(monkeypatch):
     assert isinstance(run("compare").exception, ZeroDivisionError)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to a process")
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot send SIGINT to one process")
 def test_interrupted_it_says_so_and_leaves_no_half_file(tmp_path):
     report = tmp_path / "report.html"
     report.write_text("the old report")
