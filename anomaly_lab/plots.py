@@ -7,15 +7,8 @@ is anomalous, the cutoff is a dashed line; none of it relies on colour alone.
 
 from __future__ import annotations
 
-import functools
-import html
-import io
-import re
-import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import ParamSpec
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -23,28 +16,24 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn import metrics
 
-from anomaly_lab.comparison import Comparison, Explanation
 from anomaly_lab.evaluation import Report
+from anomaly_lab.figures import ANOMALY, NORMAL, QUIET, styled
 
-NORMAL = "#0072B2"
-ANOMALY = "#D55E00"
-STYLE = Path(__file__).with_name("anomaly_lab.mplstyle")
+if TYPE_CHECKING:
+    from anomaly_lab.comparison import Comparison, Explanation
 
 TALL = 4.5  # inches, for curves and heat maps
 
-_QUIET = "#808080"
 # Each has a contrast of at least 3:1 on white and on near-black: (colour, line style, marker).
 _LOOKS = {
     "autoencoder": ("#AA4499", "-", "o"),
     "knn": ("#009E73", "--", "s"),
     "pca": ("#A67C00", "-.", "^"),
     "isolation_forest": ("#2E86C1", (0, (4, 1, 1, 1, 1, 1)), "D"),
-    "centroid": (_QUIET, ":", "v"),
+    "centroid": (QUIET, ":", "v"),
 }
 _BINS = 10, 40  # fewest and most bars
 _DECADES = 6  # a logarithmic axis reaches no further below the highest score
@@ -52,64 +41,9 @@ _COLUMNS = 10  # of an explanation
 _GRID = np.linspace(0, 1, 501)  # where the mean curves are drawn
 
 Array = npt.NDArray[np.float64]
-P = ParamSpec("P")
 
 
-@functools.cache
-def _settings() -> matplotlib.RcParams:
-    return matplotlib.rc_params_from_file(STYLE, use_default_template=False)
-
-
-def _style() -> AbstractContextManager[None]:
-    """Return this package's style for a ``with`` block, which leaves the user's as it was."""
-    return matplotlib.rc_context(_settings())
-
-
-def _styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
-    @functools.wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Axes:
-        with _style():
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-def new_axes(height: float = 3.0, width: float = 4.4) -> Axes:
-    """Return the axes of a new figure, in inches, that pyplot does not know: for files."""
-    with _style():
-        return Figure(figsize=(width, height)).add_subplot()
-
-
-def to_svg(ax: Axes, prefix: str, alt: str) -> str:
-    """Return the figure of some axes as SVG to put into a web page.
-
-    Black becomes ``currentColor`` and the background is transparent, so that the figure follows
-    the page's light or dark colours. The same axes give the same text.
-
-    Parameters
-    ----------
-    ax : Axes
-        Their whole figure is drawn.
-    prefix : str
-        Put before every id: different for each figure of a page.
-    alt : str
-        The alternative text.
-
-    Returns
-    -------
-    str
-        One ``<svg>`` element with the role of an image.
-    """
-    figure, file = ax.figure.figure, io.StringIO()
-    with _style(), warnings.catch_warnings():
-        # The page's fonts draw the text, so it is no matter what matplotlib's lack.
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        ConstrainedLayoutEngine().execute(figure)
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(file.getvalue(), prefix, alt, figure.get_figwidth())
-
-
-@_styled
+@styled
 def score_histogram(report: Report, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw how the scores of normal rows and of anomalies are spread, and the cutoff.
 
@@ -183,7 +117,7 @@ def describe_score_histogram(report: Report, name: str = "anomaly") -> str:
     )
 
 
-@_styled
+@styled
 def confusion_matrix(report: Report, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the four outcomes: counts, and the share of each class.
 
@@ -230,7 +164,7 @@ def describe_confusion_matrix(report: Report, name: str = "the detector") -> str
     )
 
 
-@_styled
+@styled
 def roc_curve(
     results: Comparison | Report, ax: Axes | None = None, title: str | None = None
 ) -> Axes:
@@ -253,7 +187,7 @@ def roc_curve(
     Axes
     """
     ax = _ready(ax, title, TALL)
-    ax.plot([0, 1], [0, 1], color=_QUIET, linewidth=1)
+    ax.plot([0, 1], [0, 1], color=QUIET, linewidth=1)
     ax.text(0.72, 0.68, "chance", ha="left", va="top")
     for name, reports in _by_detector(results).items():
         curve = np.concatenate([[0.0], _mean_roc(reports)])
@@ -270,7 +204,7 @@ def describe_roc_curve(results: Comparison | Report) -> str:
     return f"ROC curves. Area below, and recall at the false-positive rate of the cutoff: {told}."
 
 
-@_styled
+@styled
 def precision_recall_curve(
     results: Comparison | Report, ax: Axes | None = None, title: str | None = None
 ) -> Axes:
@@ -293,7 +227,7 @@ def precision_recall_curve(
     Axes
     """
     ax = _ready(ax, title, TALL)
-    ax.axhline(results.prevalence, color=_QUIET, linewidth=1)
+    ax.axhline(results.prevalence, color=QUIET, linewidth=1)
     ax.text(0.02, results.prevalence + 0.01, f"prevalence {_rate(results.prevalence)}")
     for name, reports in _by_detector(results).items():
         point = _mean(reports, "recall"), _mean(reports, "precision")
@@ -315,7 +249,7 @@ def describe_precision_recall_curve(results: Comparison | Report) -> str:
     )
 
 
-@_styled
+@styled
 def training_curve(history: pd.DataFrame, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the loss of a network over its epochs.
 
@@ -336,7 +270,7 @@ def training_curve(history: pd.DataFrame, ax: Axes | None = None, title: str | N
     ax = _ready(ax, title)
     epochs = np.arange(1, len(history) + 1)
     colour = _LOOKS["autoencoder"][0]
-    for column, look in (("loss", (_QUIET, "--")), ("val_loss", (colour, "-"))):
+    for column, look in (("loss", (QUIET, "--")), ("val_loss", (colour, "-"))):
         if column in history:
             ax.plot(epochs, history[column], color=look[0], linestyle=look[1])
     epoch, lowest = _lowest(history)
@@ -366,7 +300,7 @@ def describe_training_curve(history: pd.DataFrame) -> str:
     )
 
 
-@_styled
+@styled
 def feature_contributions(
     explanation: Explanation, ax: Axes | None = None, title: str | None = None
 ) -> Axes:
@@ -432,21 +366,6 @@ def _ready(ax: Axes | None, title: str | None, height: float | None = None) -> A
     if title is not None:
         ax.set_title(title, parse_math=False)
     return ax
-
-
-def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
-    body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", svg, flags=re.S)
-    body = body[body.index("<svg") :]
-    view_box = re.search(r'viewBox="[^"]*"', body)
-    assert view_box
-    body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
-    body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
-    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
-    return (
-        f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="max-width: '
-        f"{inches * 108:.0f}px; fill: currentColor; stroke-linejoin: round; stroke-linecap: butt"
-        f'">{body.strip()}'
-    )
 
 
 def _edges(report: Report) -> tuple[Array, bool]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from anomaly_lab import paths, plots, thresholds
+from anomaly_lab import figures, paths, plots, thresholds
 from anomaly_lab.comparison import Comparison, Explanation, Run
 from anomaly_lab.detectors import all_detectors
 
@@ -306,9 +306,9 @@ def _svg(
     height: float = 3.0,
     width: float = 4.4,
 ) -> str:
-    ax = plots.new_axes(height, width)
+    ax = figures.new_axes(height, width)
     draw(ax)
-    return plots.to_svg(ax, prefix, alt)
+    return figures.to_svg(ax, prefix, alt)
 
 
 def _method(run: Run, prefix: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from matplotlib.axes import Axes
 from sklearn.metrics import auc
 
-from anomaly_lab import plots
+from anomaly_lab import figures, plots
 from anomaly_lab.comparison import Comparison, Explanation, Protocol, Run
 from anomaly_lab.datasets import Dataset
 from anomaly_lab.evaluation import Report, evaluate
@@ -62,11 +62,11 @@ each_figure = pytest.mark.parametrize("name", SUBJECTS)
 
 
 def drawn(name: str, subject: Any = None) -> Axes:
-    return getattr(plots, name)(SUBJECTS[name] if subject is None else subject, plots.new_axes())
+    return getattr(plots, name)(SUBJECTS[name] if subject is None else subject, figures.new_axes())
 
 
 def svg_of(ax: Axes, prefix: str = "f") -> str:
-    return plots.to_svg(ax, prefix, "what is seen")
+    return figures.to_svg(ax, prefix, "what is seen")
 
 
 def texts(svg: str) -> list[str]:
@@ -84,7 +84,7 @@ def pyplot() -> Any:
 
 @each_figure
 def test_draws_into_the_axes_it_is_given(name: str) -> None:
-    ax = plots.new_axes()
+    ax = figures.new_axes()
     assert getattr(plots, name)(SUBJECTS[name], ax, title="a $ and a $") is ax
     assert ax.get_title(loc="left") == "a $ and a $"
     assert ax.has_data()
@@ -114,15 +114,15 @@ def test_svg_is_the_same_each_time_and_fits_any_page(name: str) -> None:
 
 def test_saving_needs_no_pyplot() -> None:
     code = (
-        "import sys, pandas; from anomaly_lab import plots; "
-        "ax = plots.training_curve(pandas.DataFrame({'loss': [2., 1.]}), plots.new_axes()); "
-        "assert '<svg' in plots.to_svg(ax, 'f', ''); sys.exit('matplotlib.pyplot' in sys.modules)"
+        "import sys, pandas; from anomaly_lab import figures, plots; "
+        "ax = plots.training_curve(pandas.DataFrame({'loss': [2., 1.]}), figures.new_axes()); "
+        "assert '<svg' in figures.to_svg(ax, 'f', ''); sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_alternative_text_is_escaped_in_the_svg() -> None:
-    svg = plots.to_svg(drawn("training_curve"), "f", 'a "quoted" <b>')
+    svg = figures.to_svg(drawn("training_curve"), "f", 'a "quoted" <b>')
     assert ET.fromstring(svg).get("aria-label") == 'a "quoted" <b>'
 
 

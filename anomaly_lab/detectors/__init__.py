@@ -7,15 +7,17 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from anomaly_lab.detectors.autoencoder import AutoencoderDetector
 from anomaly_lab.detectors.base import Card, Detector, UnfittedError
-from anomaly_lab.detectors.centroid import CentroidDetector
-from anomaly_lab.detectors.isolation_forest import IsolationForestDetector
-from anomaly_lab.detectors.knn import KNNDetector
-from anomaly_lab.detectors.pca import PCADetector
 from anomaly_lab.errors import AnomalyLabError, UnknownNameError
+
+if TYPE_CHECKING:
+    from anomaly_lab.detectors.autoencoder import AutoencoderDetector
+    from anomaly_lab.detectors.centroid import CentroidDetector
+    from anomaly_lab.detectors.isolation_forest import IsolationForestDetector
+    from anomaly_lab.detectors.knn import KNNDetector
+    from anomaly_lab.detectors.pca import PCADetector
 
 __all__ = [
     "AutoencoderDetector",
@@ -32,6 +34,19 @@ __all__ = [
 
 ENTRY_POINT_GROUP = "anomaly_lab.detectors"
 _NOT_METHODS = {"base", "testing"}
+_HOMES = {  # imported on first use, so that one method can be had without the others
+    "AutoencoderDetector": "autoencoder",
+    "CentroidDetector": "centroid",
+    "IsolationForestDetector": "isolation_forest",
+    "KNNDetector": "knn",
+    "PCADetector": "pca",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def all_detectors() -> dict[str, type[Detector]]:

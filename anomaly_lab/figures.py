@@ -1,0 +1,99 @@
+"""How figures look and how they get into a page: one style, fixed colours, SVG with alt text."""
+
+from __future__ import annotations
+
+import functools
+import html
+import io
+import re
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import ParamSpec
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+NORMAL = "#0072B2"
+ANOMALY = "#D55E00"
+QUIET = "#808080"
+STYLE = Path(__file__).with_name("anomaly_lab.mplstyle")
+
+_DPI = 200  # of what is drawn as an image inside an SVG
+
+P = ParamSpec("P")
+
+
+@functools.cache
+def _settings() -> matplotlib.RcParams:
+    return matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+
+
+def style() -> AbstractContextManager[None]:
+    """Return this package's style for a ``with`` block, which leaves the user's as it was."""
+    return matplotlib.rc_context(_settings())
+
+
+def styled(draw: Callable[P, Axes]) -> Callable[P, Axes]:
+    """Return a function that draws in this package's style."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Axes:
+        with style():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_axes(height: float = 3.0, width: float = 4.4) -> Axes:
+    """Return the axes of a new figure, in inches, that pyplot does not know: for files."""
+    with style():
+        return Figure(figsize=(width, height)).add_subplot()
+
+
+def to_svg(ax: Axes, prefix: str, alt: str) -> str:
+    """Return the figure of some axes as SVG to put into a web page.
+
+    Black becomes ``currentColor`` and the background is transparent, so that the figure follows
+    the page's light or dark colours. The same axes give the same text.
+
+    Parameters
+    ----------
+    ax : Axes
+        Their whole figure is drawn.
+    prefix : str
+        Put before every id: different for each figure of a page.
+    alt : str
+        The alternative text.
+
+    Returns
+    -------
+    str
+        One ``<svg>`` element with the role of an image.
+    """
+    figure, file = ax.figure.figure, io.StringIO()
+    with style(), warnings.catch_warnings():
+        # The page's fonts draw the text, so it is no matter what matplotlib's lack.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        ConstrainedLayoutEngine().execute(figure)
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None}, dpi=_DPI)
+    return _for_page(file.getvalue(), prefix, alt, figure.get_figwidth())
+
+
+def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
+    body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", svg, flags=re.S)
+    body = body[body.index("<svg") :]
+    view_box = re.search(r'viewBox="[^"]*"', body)
+    assert view_box
+    body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
+    body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
+    body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a point are enough
+    body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
+    return (
+        f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="max-width: '
+        f"{inches * 108:.0f}px; fill: currentColor; stroke-linejoin: round; stroke-linecap: butt"
+        f'">{body.strip()}'
+    )

@@ -1,0 +1,125 @@
+"""A lesson -> notebooks: the one that is run, the student's, and the one the site shows.
+
+Prose with placeholders, ``{{ expression:format }}``, becomes a code cell that prints it: in the
+student's notebook it speaks of the student's own run; on the page it is prose again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from anomaly_lab.lessons.source import Cell, Exercise, Lesson
+
+PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+_BLANK = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.MULTILINE | re.DOTALL)
+_MARKERS = re.compile(r"^ *# (BEGIN|END) SOLUTION\n?|  # SOLUTION$", re.MULTILINE)
+_VALUE = re.compile(r"= .*  # SOLUTION$", re.MULTILINE)
+_PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./([^)#]*?)\.(?:md|ipynb)(#[^)]*)?\)")
+_KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def blank(code: str) -> str:
+    """Return an exercise's code with its solution left out."""
+    return _VALUE.sub("= ...", _BLANK.sub(r"\1raise NotImplementedError", code))
+
+
+def solved(code: str) -> str:
+    """Return an exercise's code with its solution, without the markers."""
+    return _MARKERS.sub("", code)
+
+
+def said(prose: str) -> str:
+    """Return code that shows prose with its placeholders filled in."""
+    escaped, end = [], 0
+    for match in PLACEHOLDER.finditer(prose):
+        escaped += [_escape(prose[end : match.start()]), f"{{{match[1].strip()}}}"]
+        end = match.end()
+    text = "".join([*escaped, _escape(prose[end:])])
+    return f'Markdown(rf"""\n{text}\n""")'
+
+
+def student(lesson: Lesson, site: str | None = None) -> NotebookNode:
+    """Return the notebook that a student works in: blanks, no outputs, no solutions.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        What to make it of.
+    site : str, optional
+        The address of the site that links lead to; without it they are left out.
+
+    Returns
+    -------
+    NotebookNode
+    """
+    cells = [new_markdown_cell(_opening(lesson)), new_code_cell(_STUDENT_SETUP)]
+    cells += [cell for block in lesson.blocks for cell in _for_student(block)]
+    for cell in cells:
+        if cell.cell_type == "markdown" or "Markdown(rf" in cell.source:
+            cell.source = _PAGE_LINK.sub(_absolute(site), cell.source)
+    return _notebook(lesson, cells)
+
+
+_STUDENT_SETUP = """\
+from IPython.display import Markdown
+
+from anomaly_lab.lessons import check"""
+
+
+def _opening(lesson: Lesson) -> str:
+    aims = "\n".join(f"- {aim}" for aim in lesson.objectives)
+    return (
+        f"# {lesson.number} {lesson.title}\n\nAfter this lesson you can\n\n{aims}\n\n"
+        "Run the cells from top to bottom (Shift+Enter). Where it says **Predict**, answer before "
+        'you go on. This needs `python -m pip install "anomaly-lab[lab]"`.'
+    )
+
+
+def _for_student(block: Cell | Exercise) -> Iterator[NotebookNode]:
+    if isinstance(block, Exercise):
+        yield from (_prose(cell) for cell in block.tagged("exercise", "markdown"))
+        yield from (new_code_cell(blank(c.source)) for c in block.tagged("exercise"))
+        yield new_code_cell(f'check("{block.name}")')
+    elif block.kind == "code" and block.tag != "claim":
+        yield _folded(block.source) if block.tag == "fold" else new_code_cell(block.source)
+    elif block.kind == "markdown":
+        yield _prose(block)
+
+
+def _prose(cell: Cell) -> NotebookNode:
+    filled = PLACEHOLDER.search(cell.source)
+    return _folded(said(cell.source)) if filled else new_markdown_cell(cell.source)
+
+
+def _folded(code: str) -> NotebookNode:
+    return new_code_cell(code, metadata={"jupyter": {"source_hidden": True}})
+
+
+def _absolute(site: str | None) -> Any:
+    def link(match: re.Match[str]) -> str:
+        text, page, anchor = match[1], match[2], match[3] or ""
+        return f"[{text}]({site.rstrip('/')}/{page}.html{anchor})" if site else text
+
+    return link
+
+
+def _notebook(lesson: Lesson, cells: list[NotebookNode]) -> NotebookNode:
+    """Return a valid notebook whose cell ids are the same every time."""
+    for i, cell in enumerate(cells):
+        cell.id = f"{lesson.number}-{i}"
+    notebook = new_notebook(cells=cells, metadata=_KERNEL)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _escape(prose: str) -> str:
+    return prose.replace("{", "{{").replace("}", "}}")

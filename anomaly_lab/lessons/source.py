@@ -1,0 +1,224 @@
+"""A lesson's source: one py:percent file -> its cells, its exercises and what it says of itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import yaml
+
+from anomaly_lab.errors import AnomalyLabError, UnknownNameError
+
+TAGS = {"hide", "fold", "claim", "exercise", "check", "wrong", "right", "solution"}
+_OF_AN_EXERCISE = {"exercise", "check", "wrong", "right", "solution"}
+_FRONT = re.compile(r"\A# ---\n(.*?)^# ---\n", re.MULTILINE | re.DOTALL)
+_FIELDS = {"title": str, "objectives": list, "needs": list, "data": list}
+
+
+class LessonError(AnomalyLabError):
+    """A lesson that breaks the format, raises, warns, or shows a figure without alt text."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a lesson.
+
+    Parameters
+    ----------
+    kind : str
+        ``"code"`` or ``"markdown"``.
+    source : str
+        As written, with markers and placeholders.
+    tag : str
+        One of `TAGS`, or empty.
+    """
+
+    kind: str
+    source: str
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task with blanks, what checks it, and answers that must pass or fail.
+
+    Parameters
+    ----------
+    name : str
+        Lesson and number, such as ``"04.2"``.
+    cells : tuple of Cell
+        Every cell that belongs to it, in order.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+
+    def tagged(self, tag: str, kind: str = "code") -> list[Cell]:
+        """Return the cells with one tag, of one kind."""
+        return [cell for cell in self.cells if cell.tag == tag and cell.kind == kind]
+
+    @property
+    def check(self) -> str:
+        """Code of the function that checks it."""
+        (cell,) = self.tagged("check")
+        return cell.source
+
+    @property
+    def hints(self) -> list[str]:
+        """Three hints, from gentle to nearly there: the paragraphs of the check's docstring."""
+        function = ast.parse(self.check).body[0]
+        assert isinstance(function, ast.FunctionDef)
+        paragraphs = (ast.get_docstring(function) or "").split("\n\n")
+        return [" ".join(text.split()) for text in paragraphs if text.strip()]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson as its file has it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, ``NN_name.py``.
+    title : str
+        Without the number.
+    objectives, needs, data : tuple of str
+        What the reader will be able to do, numbers of the lessons to read first, and names of the
+        data sets it loads.
+    cells : tuple of Cell
+        In order.
+    """
+
+    path: Path
+    title: str
+    objectives: tuple[str, ...]
+    needs: tuple[str, ...]
+    data: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def number(self) -> str:
+        """Two digits, as the file's name has them."""
+        return self.path.stem[:2]
+
+    @property
+    def slug(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @cached_property
+    def blocks(self) -> list[Cell | Exercise]:
+        """The cells in order, those of an exercise together."""
+        blocks: list[Cell | Exercise] = []
+        for cell in self.cells:
+            if cell.tag not in _OF_AN_EXERCISE:
+                blocks.append(cell)
+            elif cell.tag == "exercise" and cell.kind == "markdown":
+                number = 1 + sum(isinstance(block, Exercise) for block in blocks)
+                blocks.append(Exercise(f"{self.number}.{number}", (cell,)))
+            elif blocks and isinstance(blocks[-1], Exercise):
+                blocks[-1] = Exercise(blocks[-1].name, (*blocks[-1].cells, cell))
+            else:
+                raise LessonError(
+                    f"{self.path.name}: a cell tagged {cell.tag!r} stands outside an exercise; an "
+                    "exercise begins with a Markdown cell tagged 'exercise'."
+                )
+        return blocks
+
+    @property
+    def exercises(self) -> list[Exercise]:
+        """The exercises in order."""
+        return [block for block in self.blocks if isinstance(block, Exercise)]
+
+    def exercise(self, name: str) -> Exercise:
+        """Return an exercise by name; `UnknownNameError` lists those there are."""
+        for exercise in self.exercises:
+            if exercise.name == name:
+                return exercise
+        raise UnknownNameError("exercise", name, [e.name for e in self.exercises])
+
+    @cached_property
+    def uses(self) -> list[str]:
+        """Dotted names of what it imports from this package, sorted."""
+        names = set()
+        for cell in self.cells:
+            tree = ast.parse(cell.source) if cell.kind == "code" else ast.Module([], [])
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
+                    names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        return sorted(names)
+
+
+_PACKAGE = __name__.split(".")[0]
+
+
+def folder() -> Path:
+    """Return the folder of the lessons: in the installed package, or in the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "_tutorial"
+    return installed if installed.is_dir() else package.parent / "tutorial"
+
+
+def lessons(where: Path | None = None) -> list[Lesson]:
+    """Return the lessons of a folder, by default those of this package, in order."""
+    return [read(path) for path in sorted((where or folder()).glob("[0-9][0-9]_*.py"))]
+
+
+def find(number: str) -> Lesson:
+    """Return the lesson of this package with a number such as ``"04"``."""
+    known = {path.stem[:2]: path for path in folder().glob("[0-9][0-9]_*.py")}
+    if number not in known:
+        raise UnknownNameError("lesson", number, known)
+    return read(known[number])
+
+
+def read(path: str | Path) -> Lesson:
+    """Read a lesson's file.
+
+    Raises
+    ------
+    LessonError
+        Where the file breaks the format.
+    """
+    path = Path(path)
+    text = path.read_text("utf-8")
+    front = _FRONT.match(text)
+    if not front:
+        raise LessonError(
+            f"{path.name} should begin with a front matter between two lines '# ---' that gives "
+            f"{', '.join(_FIELDS)}; there is none."
+        )
+    fields = _checked(path, yaml.safe_load(re.sub(r"^# ?", "", front[1], flags=re.MULTILINE)))
+    notebook = jupytext.reads(text[front.end() :], fmt="py:percent")
+    cells = tuple(_cell(path, cell) for cell in notebook.cells if cell.source.strip())
+    return Lesson(path, cells=cells, **fields)
+
+
+def _checked(path: Path, fields: Any) -> dict[str, Any]:
+    if not isinstance(fields, dict) or fields.keys() != _FIELDS.keys():
+        found = ", ".join(map(str, fields)) if isinstance(fields, dict) else repr(fields)
+        raise LessonError(
+            f"{path.name}: the front matter should give {', '.join(_FIELDS)}, and gives {found}."
+        )
+    for name, wanted in _FIELDS.items():
+        if not isinstance(fields[name], wanted):
+            raise LessonError(
+                f"{path.name}: {name} in the front matter should be a {wanted.__name__}, got "
+                f"{fields[name]!r}."
+            )
+    return {k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in fields.items()}
+
+
+def _cell(path: Path, cell: Any) -> Cell:
+    tags = cell.metadata.get("tags", [])
+    if len(tags) > 1 or not TAGS.issuperset(tags):
+        raise LessonError(
+            f"{path.name}: expected one tag of {', '.join(sorted(TAGS))} or none, got {tags} on "
+            f"the cell that begins {cell.source[:60]!r}."
+        )
+    return Cell(cell.cell_type, cell.source.strip(), *tags)
