@@ -92,6 +92,11 @@ def _hash_once(path: Path, modified_ns: int, size: int) -> str:
 
 def _download(file: RemoteFile, target: Path, progress: bool) -> None:
     """Fetch into a temporary file beside `target`, and move it there once it is right."""
+    if os.environ.get("ANOMALY_LAB_OFFLINE"):
+        raise DownloadError(
+            f"{file.url} is not on this machine, and ANOMALY_LAB_OFFLINE is set. Unset it to "
+            "download the file."
+        )
     part = _temporary_beside(target)
     try:
         _fetch(file, part, progress)

@@ -7,7 +7,7 @@ student's notebook it speaks of the student's own run; on the page it is prose a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import nbformat
@@ -102,6 +102,51 @@ def _prose(cell: Cell) -> NotebookNode:
 
 def _folded(code: str) -> NotebookNode:
     return new_code_cell(code, metadata={"jupyter": {"source_hidden": True}})
+
+
+def page(
+    lesson: Lesson,
+    texts: Mapping[int, str],
+    outputs: Mapping[int, list[dict[str, Any]]],
+) -> NotebookNode:
+    """Return the notebook that the site renders: run, with solutions in cells tagged so.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        What to make it of.
+    texts, outputs : mapping
+        What came of running it, by the cell's place: see `anomaly_lab.lessons.execute.Run`. Prose
+        that was not run has dots for its numbers.
+
+    Returns
+    -------
+    NotebookNode
+        Its cells are tagged ``fold``, ``solution`` or not at all.
+    """
+    run = {id(cell): i for i, cell in enumerate(lesson.cells)}
+
+    def prose(cell: Cell, *tags: str) -> NotebookNode:
+        text = texts.get(run[id(cell)]) or PLACEHOLDER.sub("…", cell.source)
+        return new_markdown_cell(text, metadata={"tags": list(tags)})
+
+    def code(cell: Cell, *tags: str) -> NotebookNode:
+        shown = [nbformat.from_dict(output) for output in outputs.get(run[id(cell)], [])]
+        return new_code_cell(solved(cell.source), outputs=shown, metadata={"tags": list(tags)})
+
+    cells: list[NotebookNode] = []
+    for block in lesson.blocks:
+        if isinstance(block, Exercise):
+            cells += [prose(cell) for cell in block.tagged("exercise", "markdown")]
+            cells += [new_code_cell(blank(cell.source)) for cell in block.tagged("exercise")]
+            cells.append(new_code_cell(f'check("{block.name}")'))
+            cells += [code(cell, "solution") for cell in block.tagged("exercise")]
+            cells += [prose(cell, "solution") for cell in block.tagged("solution", "markdown")]
+        elif block.kind == "markdown":
+            cells.append(prose(block))
+        elif block.tag in ("", "fold"):
+            cells.append(code(block, *([block.tag] if block.tag else [])))
+    return _notebook(lesson, cells)
 
 
 def _absolute(site: str | None) -> Any:

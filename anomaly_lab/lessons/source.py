@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,17 +146,25 @@ class Lesson:
 
     @cached_property
     def uses(self) -> list[str]:
-        """Dotted names of what it imports from this package, sorted."""
+        """Dotted names of what it imports from this package, as defined there, sorted."""
         names = set()
         for cell in self.cells:
             tree = ast.parse(cell.source) if cell.kind == "code" else ast.Module([], [])
             for node in ast.walk(tree):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
-                    names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        return sorted(names)
+                    names |= {_defined(str(node.module), alias.name) for alias in node.names}
+        return sorted(names - {""})
 
 
 _PACKAGE = __name__.split(".")[0]
+
+
+def _defined(module: str, name: str) -> str:
+    """Return where something importable is defined, such as ``anomaly_lab.splits.split``."""
+    thing = getattr(importlib.import_module(module), name)
+    if inspect.ismodule(thing):
+        return thing.__name__
+    return f"{thing.__module__}.{thing.__qualname__}" if hasattr(thing, "__qualname__") else ""
 
 
 def folder() -> Path:

@@ -1,0 +1,178 @@
+"""Each lesson of ``tutorial/``: run (or kept from before), a page, a student notebook, a nav entry.
+
+`docs/computed/` holds pages of the same format that are not lessons, such as the gallery.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import markup
+import nbformat
+from bs4 import BeautifulSoup
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+from anomaly_lab.lessons import Lesson, LessonError, lessons
+from anomaly_lab.lessons import notebooks as make
+from anomaly_lab.lessons.execute import Run, run_all
+from anomaly_lab.lessons.prose import exercise_minutes, minutes, problems
+
+log = logging.getLogger("mkdocs.hooks.lessons")
+
+HERE = Path(__file__).parent
+TEMPLATES = Environment(
+    loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
+)
+
+
+@dataclass(frozen=True)
+class LessonPage:
+    """A lesson with what came of it, and the figures that are put in at the end."""
+
+    lesson: Lesson
+    run: Run
+    figures: list[str]
+    teaches: bool  # a lesson, not another computed page
+
+
+class Site:
+    """The computed pages of one build, by source address such as ``learn/04_x.ipynb``."""
+
+    folder: TemporaryDirectory[str]
+    pages: dict[str, LessonPage]
+
+
+SITE = Site()
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put the lessons into the navigation, below the page that lists them."""
+    for section in config.nav or []:
+        if "Learn" in section:
+            section["Learn"] += [
+                {f"{lesson.number} {lesson.title}": f"learn/{lesson.slug}.ipynb"}
+                for lesson in lessons()
+            ]
+
+
+@event_priority(100)  # before mkdocs-jupyter, which looks for notebooks among the files
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Run what has changed, and add the pages and the student notebooks to the site."""
+    taught, computed = lessons(), lessons(HERE.parent / "computed")
+    for problem in [problem for lesson in taught for problem in problems(lesson)]:
+        log.warning(problem)  # strict builds fail
+    runs = run_all([*taught, *computed], progress=_tell)
+    SITE.folder, SITE.pages = TemporaryDirectory(), {}
+    for lesson, run in zip([*taught, *computed], runs, strict=True):
+        teaches = lesson in taught
+        address = f"learn/{lesson.slug}.ipynb" if teaches else f"{lesson.slug[3:]}.ipynb"
+        notebook = make.page(lesson, run.texts, run.outputs)
+        SITE.pages[address] = LessonPage(lesson, run, markup.take_figures(notebook), teaches)
+        path = Path(SITE.folder.name, address)
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+        # mkdocs-jupyter knows no generated files: this one pretends to come from a docs folder.
+        files.append(File(address, SITE.folder.name, config.site_dir, config.use_directory_urls))
+        if teaches:
+            notebook = json.dumps(make.student(lesson, config.site_url), indent=1)
+            address = f"notebooks/{lesson.slug}.ipynb"
+            files.append(File.generated(config, address, content=notebook))
+
+
+def _tell(lesson: Lesson, seconds: float | None) -> None:
+    came = "kept from before" if seconds is None else f"run in {seconds:.0f} s"
+    log.info("%s: %s", lesson.path.name, came)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Clean what nbconvert made, and put a lesson's head above it."""
+    shown = SITE.pages.get(page.file.src_uri)
+    if shown is None:
+        return _with_figures(markup.finish(html))
+    body = _with_links(markup.clean_notebook(html), page, files)
+    if shown.teaches:
+        page.meta["description"] = f"After this lesson you can {shown.lesson.objectives[0]}."
+        body = _framed(body, shown, page, files)
+    return markup.put_figures(markup.finish(body), shown.figures)
+
+
+def _framed(body: str, shown: LessonPage, page: Page, files: Files) -> str:
+    lesson = shown.lesson
+    path = [
+        {"lesson": other.lesson, "url": _url(address, page, files)}
+        for address, other in SITE.pages.items()
+        if other.teaches
+    ]
+    return TEMPLATES.get_template("lesson.html").render(
+        lesson=lesson,
+        lessons=path,
+        needs=[other for other in path if other["lesson"].number in lesson.needs],
+        minutes=minutes(lesson),
+        exercise_minutes=exercise_minutes(lesson),
+        notebook=_url(f"notebooks/{lesson.slug}.ipynb", page, files),
+        datasets=_url("datasets.md", page, files),
+        missing=shown.run.missing,
+        uses=[(name, name.split(".")[-1]) for name in lesson.uses],
+        body=Markup(body),
+    )
+
+
+def _url(address: str, page: Page, files: Files) -> str:
+    target = files.get_file_from_path(address)
+    if target is None:
+        raise LessonError(f"{page.file.src_uri} links to {address}, which the site does not have.")
+    return get_relative_url(target.url, page.url)
+
+
+def _with_links(html: str, page: Page, files: Files) -> str:
+    """Rewrite links to sources (``../glossary.md#code``) into links to the site's pages."""
+    soup = BeautifulSoup(html, "html.parser")
+    folder = posixpath.dirname(page.file.src_uri)
+    for link in soup.select("a[href]"):
+        path, mark, anchor = link["href"].partition("#")
+        if not path or ":" in path:
+            continue
+        target = files.get_file_from_path(posixpath.normpath(posixpath.join(folder, path)))
+        if target is None:
+            log.warning("%s: there is no page %r to link to", page.file.src_uri, link["href"])
+        else:
+            link["href"] = get_relative_url(target.url, page.url) + mark + anchor
+    return str(soup)
+
+
+def _with_figures(html: str) -> str:
+    """Put a lesson's figure where a page asks for it: ``<p data-lesson="04" data-n="1"></p>``."""
+    soup = BeautifulSoup(html, "html.parser")
+    wanted = soup.select("p[data-lesson]")
+    figures: list[str] = []
+    for i, mark in enumerate(wanted):
+        number, n = mark["data-lesson"], int(mark["data-n"])
+        shown = [p for p in SITE.pages.values() if p.lesson.number == number]
+        if shown and n <= len(shown[0].figures):
+            figures.append(shown[0].figures[n - 1])
+        else:
+            figures.append("")
+            log.warning("lesson %s has no figure %d to show on another page", number, n)
+        mark.attrs = {"data-figure": str(i)}
+    return markup.put_figures(str(soup), figures) if wanted else html
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Name the search dialog, which the theme leaves without a name."""
+    return output.replace('"search" role="dialog"', '"search" role="dialog" aria-label="Search"')
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Take the run notebooks away."""
+    SITE.folder.cleanup()

@@ -1,0 +1,129 @@
+"""HTML of notebooks and maths, made fit for the site: no scripts, no styles, no other hosts."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from bs4 import BeautifulSoup, NavigableString, Tag
+from latex2mathml.converter import convert
+
+_MATHS = re.compile(r"\$\$(.+?)\$\$|\$([^$\s](?:[^$]*?[^$\s])?)\$", re.DOTALL)
+_VERBATIM = {"code", "pre", "script", "style", "math", "svg"}
+_FIGURE = '<figure class="picture">'
+_WIDE = 560  # pixels; a figure wider than this scrolls sideways on a phone
+
+
+def take_figures(notebook: dict) -> list[str]:
+    """Take the figures out of a notebook's outputs, leaving a mark for `put_figures` in place."""
+    figures: list[str] = []
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if data.get("text/html", "").startswith(_FIGURE):
+                figures.append(data["text/html"])
+                data["text/html"] = f'<p data-figure="{len(figures) - 1}"></p>'
+    return figures
+
+
+def put_figures(html: str, figures: list[str]) -> str:
+    """Put figures where `take_figures` found them; they stay out of the search index."""
+    for i, figure in enumerate(figures):
+        width = re.search(r"max-width: (\d+)px", figure)
+        wide = width is not None and int(width[1]) > _WIDE
+        opening = '<figure class="picture wide" tabindex="0"' if wide else '<figure class="picture"'
+        drawn = figure.replace(_FIGURE, f"{opening} data-search-exclude>", 1)
+        html = html.replace(f'<p data-figure="{i}"></p>', drawn)
+    return html
+
+
+def clean_notebook(html: str) -> str:
+    """Return what nbconvert made of a notebook as plain prose, code blocks and outputs.
+
+    nbconvert's page brings 600 kB of styles, scripts for MathJax, Mermaid and copying, and names
+    of cell tags; the site's own theme does without them.
+    """
+    page = BeautifulSoup(html, "html.parser")
+    parts: list[str] = []
+    folded: list[str] = []
+    for cell in page.select("[id^='cell-id=']"):
+        tag = _tag(cell)
+        shown = _prose(cell) or _code(cell, tag) + _outputs(cell)
+        if tag == "solution":
+            folded.append(shown)
+            continue
+        parts += _solution(folded)
+        folded = []
+        parts.append(shown)
+    return "\n".join([*parts, *_solution(folded)])
+
+
+def _tag(cell: Tag) -> str:
+    for tag in ("solution", "fold"):
+        if f"celltag_{tag}" in cell["class"] or cell.select_one(f".celltag_{tag}"):
+            return tag
+    return ""
+
+
+def _solution(parts: list[str]) -> list[str]:
+    if not parts:
+        return []
+    inner = "\n".join(parts)
+    return [f'<details class="solution"><summary>Solution</summary>\n{inner}\n</details>']
+
+
+def _prose(cell: Tag) -> str:
+    body = cell.select_one(".jp-MarkdownOutput")
+    if body is None:
+        return ""
+    for anchor in body.select("a.anchor-link"):
+        anchor["class"] = "headerlink"
+        anchor["title"] = "Permanent link"
+    for quote in body.select("blockquote"):
+        first = quote.find("strong")
+        if first is not None:
+            quote["class"] = first.get_text().strip(". ").lower()
+    return body.decode_contents().strip()
+
+
+def _code(cell: Tag, tag: str) -> str:
+    pre = cell.select_one("[class*='highlight'] pre")
+    if pre is None:
+        return ""
+    code = pre.decode_contents().removeprefix("<span></span>")
+    block = f'<div class="highlight"><pre><code>{code}</code></pre></div>'
+    if tag == "fold":
+        return f'<details class="code"><summary>Show the code</summary>{block}</details>\n'
+    return block + "\n"
+
+
+def _outputs(cell: Tag) -> str:
+    return "\n".join(
+        f'<div class="output">{output.decode_contents().strip()}</div>'
+        for output in cell.select(".jp-OutputArea-output")
+    )
+
+
+def finish(html: str) -> str:
+    """Turn LaTeX between dollar signs into MathML, and let wide tables and code scroll."""
+    page = BeautifulSoup(html, "html.parser")
+    for text in page.find_all(string=_MATHS):
+        if not _VERBATIM.intersection(parent.name for parent in text.parents):
+            text.replace_with(BeautifulSoup(_with_mathml(text), "html.parser"))
+    for table in page.select("table"):
+        table.attrs.pop("border", None)
+        table.attrs.pop("style", None)
+        scroll = page.new_tag("div", attrs={"class": "scroll", "tabindex": "0"})
+        table.wrap(scroll)
+    for style in page.select("style"):
+        style.decompose()
+    return str(page)
+
+
+def _with_mathml(text: NavigableString) -> str:
+    parts, end = [], 0
+    for match in _MATHS.finditer(text):
+        latex, display = (match[1], "block") if match[1] else (match[2], "inline")
+        parts += [escape(text[end : match.start()]), convert(latex, display=display)]
+        end = match.end()
+    return "".join([*parts, escape(text[end:])])
