@@ -1,0 +1,249 @@
+"""The built site: whole, alone (no other host), light, and good to look at and to hear."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from browser import DESKTOP, PHONE, chromium, needs_chromium, visit
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser
+
+from anomaly_lab import all_detectors, datasets
+from anomaly_lab.errors import DownloadError
+from anomaly_lab.lessons import lessons
+from anomaly_lab.lessons.prose import minutes
+
+ROOT = Path(__file__).parents[1]
+LESSONS = lessons()
+LESSON_KB, FIRST_VIEW_KB = 150, 600
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built strictly; without downloaded data, its lessons say that theirs is missing."""
+    folder = tmp_path_factory.mktemp("site")
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    if "ANOMALY_LAB_DATA" not in environment:
+        environment["ANOMALY_LAB_OFFLINE"] = "1"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def pages(site: Path) -> list[Path]:
+    return sorted(site.rglob("*.html"))
+
+
+@cache
+def soup(page: Path) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    return {str(tag["id"]) for tag in soup(page).select("[id]")}
+
+
+def lesson_pages(site: Path) -> list[Path]:
+    return [site / "learn" / f"{lesson.slug}.html" for lesson in LESSONS]
+
+
+def references(page: Path) -> Iterator[str]:
+    for tag in soup(page).select("[href], [src]"):
+        yield str(tag.get("href") or tag.get("src"))
+
+
+def test_every_link_and_anchor_leads_somewhere(site: Path) -> None:
+    broken = []
+    for page in pages(site):
+        if page.name == "404.html":  # its addresses are those of the host's root
+            continue
+        for reference in references(page):
+            parts = urlsplit(reference)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            target = target / "index.html" if target.is_dir() else target
+            anchored = parts.fragment and target.suffix == ".html"
+            if not target.is_file() or (anchored and parts.fragment not in anchors(target)):
+                broken.append(f"{page.relative_to(site)}: {reference}")
+    assert broken == []
+
+
+def test_nothing_is_asked_of_another_host(site: Path) -> None:
+    asked = []
+    for page in pages(site):
+        loaded = soup(page).select("script[src], link[href], img[src], iframe[src]")
+        urls = [str(tag.get("src") or tag.get("href")) for tag in loaded]
+        asked += [f"{page.relative_to(site)}: {url}" for url in urls if urlsplit(url).netloc]
+    for sheet in site.rglob("*.css"):
+        urls = re.findall(r"url\(([^)]*)\)|@import", sheet.read_text("utf-8"))
+        asked += [f"{sheet.name}: {url}" for url in urls if "//" in url]
+    assert asked == []
+
+
+def test_nothing_of_the_machinery_shows(site: Path) -> None:
+    for page in lesson_pages(site):
+        text = page.read_text("utf-8")
+        assert not re.search(r"celltag|jp-|clipboard-copy|mathjax|BEGIN SOLUTION|\{\{", text), page
+        assert not re.search(r"\$[^$<\n]{1,80}\$", soup(page).select_one("article").get_text())
+
+
+def test_every_figure_has_alt_text(site: Path) -> None:
+    for page in pages(site):
+        for figure in soup(page).select("figure.picture svg"):
+            assert len(str(figure.get("aria-label", ""))) > 20, page
+            assert figure["role"] == "img"
+        for image in soup(page).select("article img"):
+            assert image.get("alt"), (page, image)
+
+
+def test_a_lesson_page_is_light(site: Path) -> None:
+    for page in lesson_pages(site):
+        words = re.sub(r"<figure.*?</figure>", "", page.read_text("utf-8"), flags=re.DOTALL)
+        assert len(words.encode()) <= 1000 * LESSON_KB, page.name
+
+
+def test_a_lesson_page_has_what_a_lesson_needs(site: Path) -> None:
+    for lesson, page in zip(LESSONS, lesson_pages(site), strict=True):
+        article = soup(page).select_one("article")
+        assert article is not None
+        assert article.select_one("h1").get_text() == lesson.title
+        assert f"about {minutes(lesson)} minutes" in " ".join(article.get_text().split())
+        assert len(article.select("details.solution")) == len(lesson.exercises)
+        assert all(not details.has_attr("open") for details in article.select("details.solution"))
+        assert article.select_one('[aria-current="step"]').get_text().strip() == lesson.number
+        assert soup(page).select_one("footer .md-footer__link--next") or lesson is LESSONS[-1]
+        used = {a.get_text() for a in article.select("p.used a")}
+        assert {name.split(".")[-1] for name in lesson.uses} <= used
+
+
+def test_the_notebook_to_download_is_the_students(site: Path) -> None:
+    for lesson, page in zip(LESSONS, lesson_pages(site), strict=True):
+        link = soup(page).select_one("a[download]")
+        assert link is not None
+        notebook = nbformat.read((page.parent / str(link["href"])).resolve(), as_version=4)
+        nbformat.validate(notebook)
+        code = "\n".join(cell.source for cell in notebook.cells)
+        assert "raise NotImplementedError" in code or "= ..." in code
+        assert all(f'check("{exercise.name}")' in code for exercise in lesson.exercises)
+
+
+def test_every_detector_page_links_its_lessons(site: Path) -> None:
+    for name, detector in all_detectors().items():
+        page = site / "reference" / "detectors" / f"{name}.html"
+        path = f"{detector.__module__}.{detector.__qualname__}"
+        using = {f"{lesson.slug}.html" for lesson in LESSONS if path in lesson.uses}
+        linked = {str(a["href"]).split("/")[-1] for a in soup(page).select("article a[href]")}
+        assert using
+        assert using <= linked
+        assert path in anchors(page)
+
+
+def test_every_data_set_is_listed(site: Path) -> None:
+    text = soup(site / "datasets.html").get_text()
+    assert all(name in text for name in datasets.names())
+
+
+def test_a_lesson_without_its_data_says_so_and_the_others_do_not(site: Path) -> None:
+    for lesson, page in zip(LESSONS, lesson_pages(site), strict=True):
+        downloaded = any(datasets.card(name).kind == "download" for name in lesson.data)
+        missing = downloaded and not has_data(lesson.data)
+        assert bool(soup(page).select_one(".admonition.warning")) == missing, page.name
+        assert bool(soup(page).select_one("figure.picture")) != missing, page.name
+
+
+def has_data(names: tuple[str, ...]) -> bool:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANOMALY_LAB_OFFLINE", "1")
+        try:
+            return all(datasets.load(name) is not None for name in names)
+        except DownloadError:
+            return False
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_in_a_browser(site: Path, browser: Browser, scheme: str) -> None:
+    found = []
+    for page in pages(site):
+        if page.name == "404.html":
+            continue
+        with visit(browser, page.as_uri(), DESKTOP, scheme) as seen:
+            foreign = [url for url in seen.requests if not url.startswith(("file:", "data:"))]
+            faults = [*seen.errors, *foreign, *seen.violations()]
+            found += [f"{page.relative_to(site)}: {fault}" for fault in faults]
+    assert found == []
+
+
+@needs_chromium
+def test_every_page_on_a_phone(site: Path, browser: Browser) -> None:
+    wide = []
+    for page in pages(site):
+        if page.name == "404.html":
+            continue
+        with visit(browser, page.as_uri(), PHONE) as seen:
+            if seen.overflow():
+                wide.append(f"{page.relative_to(site)}: {seen.overflow()} px too wide")
+    assert wide == []
+
+
+@needs_chromium
+def test_the_first_view_of_a_lesson_is_light(site: Path, browser: Browser) -> None:
+    for page in lesson_pages(site):
+        with visit(browser, page.as_uri()) as seen:
+            files = {unquote(urlsplit(url).path) for url in seen.requests if "file:" in url}
+            size = sum(Path(file).stat().st_size for file in files)
+            assert size <= 1000 * FIRST_VIEW_KB, (page.name, size)
+
+
+@needs_chromium
+def test_the_search_works_from_the_file_system(site: Path, browser: Browser) -> None:
+    with visit(browser, (site / "index.html").as_uri()) as seen:
+        seen.page.locator("input.md-search__input").click()
+        seen.page.keyboard.type("bottleneck")
+        first = seen.page.locator(".md-search-result__link").first
+        first.wait_for()
+        assert seen.errors == []
+        first.click()
+        seen.page.wait_for_url("**/*.html*")
+        assert "bottleneck" in seen.page.content().lower()
+
+
+@needs_chromium
+def test_a_solution_is_folded_until_it_is_asked_for(site: Path, browser: Browser) -> None:
+    page = lesson_pages(site)[0]
+    with visit(browser, page.as_uri()) as seen:
+        solution = seen.page.locator("details.solution").first
+        code = solution.locator("pre").first
+        assert not code.is_visible()
+        solution.locator("summary").click()
+        assert code.is_visible()
+
+
+@needs_chromium
+def test_light_and_dark_change_the_figures_too(site: Path, browser: Browser) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        with visit(browser, lesson_pages(site)[0].as_uri(), scheme=scheme) as seen:
+            text = seen.page.locator("figure.picture svg text").first
+            colours.append(text.evaluate("node => getComputedStyle(node).fill"))
+    assert colours[0] != colours[1]
