@@ -2,7 +2,7 @@
 # title: What is an anomaly?
 # objectives:
 #   - tell point, contextual and collective anomalies apart, and say which columns would show each
-#   - write a detector from scratch, turn its scores into flags and count what it gets right and wrong
+#   - write a detector from scratch, turn its scores into flags and count its mistakes
 #   - compute what becomes of precision and accuracy when anomalies are rare
 # needs: []
 # data: [breast_cancer]
@@ -33,8 +33,8 @@ plt.style.use(STYLE)
 # ## Three things are wrong
 #
 # A sensor notes the temperature of a greenhouse every ten minutes. We simulate it: a daily cycle,
-# coldest at night and warmest in the afternoon, plus noise. Then we spoil four days in three places.
-# (The code is folded because it gives the places away.)
+# coldest at night and warmest in the afternoon, plus noise. Then we spoil four days in three
+# places. (The code is folded because it gives the places away.)
 #
 # > **Predict.** Look at the four days. Where are the three things that are wrong? Which of them
 # > could you still find if you got the same readings in random order?
@@ -66,9 +66,9 @@ ax.set(xlabel="days", ylabel="temperature (°C)", xlim=(0, 4), xticks=range(5))
 show(
     fig,
     f"Four days of temperature: a wave, mostly between {np.quantile(normal_days, 0.01):.0f} and "
-    f"{np.quantile(normal_days, 0.99):.0f} degrees, with noise. One reading on the first day stands "
-    "far above all others, one in the second night stands far above its neighbours, and in the "
-    "third afternoon the noise stops for a while.",
+    f"{np.quantile(normal_days, 0.99):.0f} degrees, with noise. One reading on the first day "
+    "stands far above all others, one in the second night stands far above its neighbours, and in "
+    "the third afternoon the noise stops for a while.",
 )
 
 # %% [markdown]
@@ -124,8 +124,8 @@ axes[2].set_xlabel("days")
 top = {place: scores.loc[rows].max() for place, rows in places.items()}
 show(
     fig,
-    "Anomaly scores over the four days, one panel for each description, with a dashed cutoff at the "
-    "highest score of the normal days. By value only the spike is flagged, at "
+    "Anomaly scores over the four days, one panel for each description, with a dashed cutoff at "
+    "the highest score of the normal days. By value only the spike is flagged, at "
     f"{top['spike'].value:.1f} standard deviations. By surprise the reading in the warm night is "
     f"flagged too, at {top['warm night'].surprise:.1f}. By movement the stuck afternoon is flagged "
     f"as well, at {top['stuck'].movement:.1f}.",
@@ -162,12 +162,12 @@ assert scores.value[162] < scores.value.median() * 2, (
 # The three places stand for three kinds of anomaly
 # ([Chandola, Banerjee and Kumar 2009](https://doi.org/10.1145/1541880.1541882)):
 #
-# - A [**point anomaly**](../glossary.md#point-anomaly) is odd all by itself. The spike is flagged by
-#   its value alone.
+# - A [**point anomaly**](../glossary.md#point-anomaly) is odd all by itself. The spike is flagged
+#   by its value alone.
 # - A [**contextual anomaly**](../glossary.md#contextual-anomaly) has an ordinary value that is odd
 #   *there*. The greenhouse is that warm every day, but not in the middle of the night.
-# - A [**collective anomaly**](../glossary.md#collective-anomaly) is odd as a group. Each of the stuck
-#   readings could be right. That they are all the same could not.
+# - A [**collective anomaly**](../glossary.md#collective-anomaly) is odd as a group. Each of the
+#   stuck readings could be right. That they are all the same could not.
 #
 # A detector can only find what the columns say. The arithmetic was the same in all three panels;
 # the description made the difference. Repeat the simulation with {{ seeds }} seeds (other noise
@@ -190,9 +190,9 @@ cancer.X.iloc[:3, :5]
 
 # %% [markdown]
 # There are {{ len(cancer.X) }} rows and {{ cancer.X.shape[1] }} columns. The **labels**, kept apart
-# in `cancer.y`, come from pathologists: 1 for malignant, 0 for benign. We take the benign tumours as
-# **normal rows**, the kind that is expected, and the malignant ones as **anomalies**. (In this course
-# "normal" never means "bell-shaped".)
+# in `cancer.y`, come from pathologists: 1 for malignant, 0 for benign. We take the benign tumours
+# as **normal rows**, the kind that is expected, and the malignant ones as **anomalies**. (In this
+# course "normal" never means "bell-shaped".)
 #
 # Nothing in the data says that the malignant ones are the anomalies. The task says so. With so many
 # labelled rows of both kinds, a classifier that learns from both would be the better tool. We
@@ -252,8 +252,9 @@ assert np.isclose(mean_score, cancer.X.shape[1]), "lesson 01: the mean fitting s
 #
 # *Why z-scores?* Columns come in different units, and the largest numbers would win. Without
 # scaling, {{ area_share:.0%}} of the fitting rows' squared distance would come from two of the
-# {{ cancer.X.shape[1] }} columns, `{{ area_columns[0] }}` and `{{ area_columns[1] }}`. On z-scores every column has
-# the same say: a fitting row's score is {{ mean_score:.0f}} on average, one for each column.
+# {{ cancer.X.shape[1] }} columns, `{{ area_columns[0] }}` and `{{ area_columns[1] }}`. On z-scores
+# every column has the same say: a fitting row's score is {{ mean_score:.0f}} on average, one for
+# each column.
 #
 # *Why mean and standard deviation of the fitting rows only?* Because in use the rows to be judged
 # come later, perhaps one at a time. And because anomalies would stretch the ruler that they are
@@ -279,7 +280,7 @@ score_map(ax, detector, rows, parts.test_labels, cutoff=flat_cutoff, margin=0.1)
 ax.set(
     xlabel=f"{two[0]} (z-score)",
     ylabel=f"{two[1]} (z-score)",
-    xticks=range(-2, 7, 2),
+    xticks=range(-2, 4, 2),
     yticks=range(-2, 9, 2),
     aspect="equal",
 )
@@ -398,19 +399,19 @@ plots.score_histogram(report, ax=ax)
 show(fig, plots.describe_score_histogram(report, "distance-to-the-mean"))
 
 # %% [markdown]
-# One split is one draw of a lottery. Over {{ seeds }} random splits the recall is
-# {{ recall:.0%}} in the mean, from {{ recalls.min():.0%}} to {{ recalls.max():.0%}}. The
-# false-positive rate keeps the promise of {{ 1 - level:.0%}} in the mean ({{ rate:.1%}}), yet it
-# goes from {{ rates.min():.1%}} to {{ rates.max():.1%}}: {{ len(parts.calibrate) }} calibration rows
-# say little about the top {{ 1 - level:.0%}}. [Lesson 06](06_choosing_the_threshold.ipynb) is about
+# One split is one draw of a lottery. Over {{ seeds }} random splits the recall is {{ recall:.0%}}
+# in the mean, from {{ recalls.min():.0%}} to {{ recalls.max():.0%}}. The false-positive rate keeps
+# the promise of {{ 1 - level:.0%}} in the mean ({{ rate:.1%}}), yet it goes from
+# {{ rates.min():.1%}} to {{ rates.max():.1%}}: {{ len(parts.calibrate) }} calibration rows say
+# little about the top {{ 1 - level:.0%}}. [Lesson 06](06_choosing_the_threshold.ipynb) is about
 # cutoffs; [lesson 07](07_measuring_rare_events.ipynb) about measuring.
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1: recall and precision (5 minutes)
 #
 # Write `recall_and_precision(flags, labels)`. Both arguments are arrays of 0 and 1, one entry a row
-# (1 = flagged, 1 = anomaly). Return the two numbers, recall first. Where no row is flagged, there is
-# no share to take; let the precision be 0 then.
+# (1 = flagged, 1 = anomaly). Return the two numbers, recall first. Where no row is flagged, there
+# is no share to take; let the precision be 0 then.
 
 
 # %% tags=["exercise"]
@@ -426,9 +427,11 @@ def recall_and_precision(flags, labels):
 def check_1(recall_and_precision):
     """Both numbers have the same numerator. What do they divide it by?
 
-    Count the rows that are flagged and anomalous. Recall asks: of all anomalies? Precision: of all flagged?
+    Count the rows that are flagged and anomalous. Recall asks: of all
+    anomalies? Precision: of all flagged?
 
-    Divide the count by labels.sum() for the one and by flags.sum() for the other, and look first whether the latter is 0.
+    Divide the count by labels.sum() for the one and by flags.sum() for the other, and
+    look first whether the latter is 0.
     """
     rng = np.random.default_rng(0)
     labels = (rng.random(60) < 0.3).astype(int)
@@ -479,8 +482,9 @@ def recall_and_precision(flags, labels):
 
 # %% [markdown] tags=["solution"]
 # Recall and precision share their numerator, the anomalies that are flagged. Recall divides by what
-# there was to find, precision by what was flagged. A detector that flags everything has recall 1; one
-# that flags only its surest row may have precision 1. Neither number means much without the other.
+# there was to find, precision by what was flagged. A detector that flags everything has recall 1;
+# one that flags only its surest row may have precision 1. Neither number means much without the
+# other.
 
 # %% tags=["hide"]
 crowd, rare = 1000, 0.01
@@ -495,10 +499,10 @@ for prevalence in (test_prevalence, rare):
 # ## When anomalies are rare
 #
 # The share of anomalies among the rows is the **prevalence**, or base rate. It is
-# {{ test_prevalence:.0%}} among the test rows, because these tumours had been found suspicious enough
-# to take a sample. Suppose the detector gets {{ crowd:,}} other tumours, of which {{ rare:.0%}} are
-# malignant, and that its recall ({{ recall:.0%}}) and its false-positive rate ({{ rate:.1%}}) stay
-# what they are.
+# {{ test_prevalence:.0%}} among the test rows, because these tumours had been found suspicious
+# enough to take a sample. Suppose the detector gets {{ crowd:,}} other tumours, of which
+# {{ rare:.0%}} are malignant, and that its recall ({{ recall:.0%}}) and its false-positive rate
+# ({{ rate:.1%}}) stay what they are.
 #
 # > **Predict.** Among those, a tumour is flagged. Is it more likely malignant or benign?
 
@@ -506,10 +510,10 @@ for prevalence in (test_prevalence, rare):
 fig, axes = plt.subplots(1, 2, figsize=(6.7, 2.7))
 grid = np.stack(np.meshgrid(np.arange(40), np.arange(25), indexing="ij"), axis=-1).reshape(-1, 2)
 looks = [
-    dict(c=ANOMALY, marker="^", s=12, linewidths=0.8),
-    dict(c="none", marker="^", s=12, linewidths=0.8, edgecolors=ANOMALY),
-    dict(c=NORMAL, marker="o", s=12, linewidths=0),
-    dict(c=QUIET, marker="o", s=2, linewidths=0),
+    {"c": ANOMALY, "marker": "^", "s": 12, "linewidths": 0.8},
+    {"c": "none", "marker": "^", "s": 12, "linewidths": 0.8, "edgecolors": ANOMALY},
+    {"c": NORMAL, "marker": "o", "s": 12, "linewidths": 0},
+    {"c": QUIET, "marker": "o", "s": 2, "linewidths": 0},
 ]
 for ax, (prevalence, numbers) in zip(axes, counts.items(), strict=True):
     start = 0
@@ -528,8 +532,8 @@ alarms = {p: (found, found + false) for p, (found, _, false, _) in counts.items(
 show(
     fig,
     f"Two crowds of {crowd:,} tumours, one mark each. At a prevalence of {test_prevalence:.0%}, "
-    f"{alarms[test_prevalence][0]} of {alarms[test_prevalence][1]} flagged tumours are malignant. At "
-    f"{rare:.0%}, {alarms[rare][0]} of {alarms[rare][1]} are: a few triangles beside many dots.",
+    f"{alarms[test_prevalence][0]} of {alarms[test_prevalence][1]} flagged tumours are malignant. "
+    f"At {rare:.0%}, {alarms[rare][0]} of {alarms[rare][1]} are: a few triangles beside many dots.",
 )
 
 # %% tags=["claim"]
@@ -537,10 +541,10 @@ assert alarms[test_prevalence][0] > 0.8 * alarms[test_prevalence][1], "lesson 01
 assert alarms[rare][0] < 0.25 * alarms[rare][1], "lesson 01: few alarms are true at 1%"
 
 # %% [markdown]
-# Of {{ alarms[rare][1] }} flagged tumours, {{ alarms[rare][0] }} are malignant. The detector is no worse
-# than before: it finds the same share of the malignant tumours and bothers the same share of the
-# benign ones. But there are so many benign ones that a small share of them outnumbers everything
-# else. Counting heads, as here, makes this easier to see than percentages do
+# Of {{ alarms[rare][1] }} flagged tumours, {{ alarms[rare][0] }} are malignant. The detector is no
+# worse than before: it finds the same share of the malignant tumours and bothers the same share of
+# the benign ones. But there are so many benign ones that a small share of them outnumbers
+# everything else. Counting heads, as here, makes this easier to see than percentages do
 # ([Gigerenzer and Hoffrage 1995](https://doi.org/10.1037/0033-295X.102.4.684)). In a formula it is
 # Bayes' rule:
 
@@ -562,19 +566,20 @@ clinic = 0.005
 assert precision_at(0.001) < 0.03, "lesson 01: at 0.1% nearly every alarm is false"
 
 # %% [markdown]
-# Recall and false-positive rate describe the detector (as long as anomalies only become rarer and not
-# different). Precision describes the detector *and* the place where it is used. So never quote
-# precision without the prevalence. For rare anomalies the false-positive rate decides
-# whether anybody will listen to the alarms; in computer security that has been known since
-# [Axelsson 2000](https://doi.org/10.1145/357830.357849).
+# Recall and false-positive rate describe the detector (as long as anomalies only become rarer and
+# not different). Precision describes the detector *and* the place where it is used. So never quote
+# precision without the prevalence. For rare anomalies the false-positive rate decides whether
+# anybody will listen to the alarms; in computer security that has been known since [Axelsson
+# 2000](https://doi.org/10.1145/357830.357849).
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2: how many false alarms can you afford? (5 minutes)
 #
-# A clinic expects one malignant tumour in {{ 1 / clinic:.0f}} (`clinic` holds that prevalence), and its
-# doctors want at least half of the flagged tumours to be malignant. Take `recall` as it is. Choose
-# `allowed_rate`, a false-positive rate that is low enough, and not needlessly low: within a tenth of the highest possible.
-# Then defend it: what does such a rate ask of the cutoff, and of the calibration rows?
+# A clinic expects one malignant tumour in {{ 1 / clinic:.0f}} (`clinic` holds that prevalence), and
+# its doctors want at least half of the flagged tumours to be malignant. Take `recall` as it is.
+# Choose `allowed_rate`, a false-positive rate that is low enough, and not needlessly low: within a
+# tenth of the highest possible. Then defend it: what does such a rate ask of the cutoff, and of the
+# calibration rows?
 
 # %% tags=["exercise"]
 allowed_rate = 0.98 * clinic * recall / (1 - clinic)  # SOLUTION
@@ -582,7 +587,8 @@ allowed_rate = 0.98 * clinic * recall / (1 - clinic)  # SOLUTION
 
 # %% tags=["check"]
 def check_2(allowed_rate, clinic, recall):
-    """Think of a round crowd, such as 10,000 tumours. How many are malignant, and how many of these are flagged?
+    """Think of a round crowd, such as 10,000 tumours. How many are malignant, and
+    how many of these are flagged?
 
     If half of the flagged are to be malignant, how many benign ones may be flagged at most?
 
@@ -613,18 +619,19 @@ allowed_rate = clinic / 2
 allowed_rate = round(clinic * recall / (1 - clinic), 5) - 0.00001
 
 # %% [markdown] tags=["solution"]
-# Half of the alarms are false when false alarms are as many as anomalies found:
-# (1 − prevalence) × rate = prevalence × recall. The rate that follows, {{ allowed_rate:.2%}}, is far below the
-# {{ 1 - level:.0%}} of the lesson. The tempting answer, the prevalence itself, forgets that not every
-# anomaly is found. Two things to say in defence of any answer: such a rate needs a higher cutoff, so
-# the recall will not stay as it is; and a cutoff that one normal row in
+# Half of the alarms are false when false alarms are as many as anomalies found: (1 - prevalence) ×
+# rate = prevalence × recall. The rate that follows, {{ allowed_rate:.2%}}, is far below the
+# {{ 1 - level:.0%}} of the lesson. The tempting answer, the prevalence itself, forgets that not
+# every anomaly is found. Two things to say in defence of any answer: such a rate needs a higher
+# cutoff, so the recall will not stay as it is; and a cutoff that one normal row in
 # {{ 1 / allowed_rate:.0f}} exceeds cannot be read off {{ len(parts.calibrate) }} calibration rows.
 
 # %% [markdown]
 # ## Break it: the accuracy of doing nothing
 #
 # Accuracy is the share of rows that are judged rightly. It is the figure that many reports lead
-# with. Let us set the detector against a rival that has learnt nothing and flags nothing: "all normal".
+# with. Let us set the detector against a rival that has learnt nothing and flags nothing: "all
+# normal".
 #
 # > **Predict.** At a prevalence of {{ rare:.0%}}, which of the two has the higher accuracy?
 
@@ -638,22 +645,25 @@ assert list(accuracy > 1 - shares) == [True, True, False, False], "lesson 01: wh
 assert np.array_equal(accuracy > 1 - shares, precision_at(shares) > 0.5), "lesson 01: same border"
 
 # %% [markdown]
-# At {{ rare:.0%}} the rival wins, {{ table["all normal"][2]:.1%}} against {{ table["detector"][2]:.1%}}, with a
-# recall of 0. When nearly every row is normal, accuracy is nearly all about the normal rows,
-# and the surest way to be right about those is never to raise an alarm.
+# At {{ rare:.0%}} the rival wins, {{ table["all normal"][2]:.1%}} against
+# {{ table["detector"][2]:.1%}}, with a recall of 0. When nearly every row is normal, accuracy is
+# nearly all about the normal rows, and the surest way to be right about those is never to raise an
+# alarm.
 #
-# Where does doing nothing take over? Each anomaly found is a row more that is right, each false alarm a row
-# less. So the detector is the less accurate one as soon as false alarms outnumber the anomalies found, that is, when its precision
-# falls below one half. Compare the two tables. It may still be very useful: a doctor who looks at
-# {{ alarms[rare][1] }} flagged tumours instead of {{ crowd:,}} and finds most of the malignant ones will not complain.
+# Where does doing nothing take over? Each anomaly found is a row more that is right, each false
+# alarm a row less. So the detector is the less accurate one as soon as false alarms outnumber the
+# anomalies found, that is, when its precision falls below one half. Compare the two tables. It may
+# still be very useful: a doctor who looks at {{ alarms[rare][1] }} flagged tumours instead of
+# {{ crowd:,}} and finds most of the malignant ones will not complain.
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3: let nothing win (5 minutes)
 #
 # Break the detector's accuracy on real rows. In `report`, the test rows of the split above, there
-# are {{ report.confusion.fp }} false alarms and a recall of {{ report.recall:.3f}}. Keep all the normal rows, but only some of
-# the anomalies. What is the largest number of anomalies, `keep`, at which "all normal" still has the
-# higher accuracy? (Count on the detector finding its usual share of those you keep, fractions included.)
+# are {{ report.confusion.fp }} false alarms and a recall of {{ report.recall:.3f}}. Keep all the
+# normal rows, but only some of the anomalies. What is the largest number of anomalies, `keep`, at
+# which "all normal" still has the higher accuracy? (Count on the detector finding its usual share
+# of those you keep, fractions included.)
 
 # %% tags=["exercise"]
 keep = int(np.ceil(report.confusion.fp / report.recall)) - 1  # SOLUTION
@@ -663,7 +673,8 @@ keep = int(np.ceil(report.confusion.fp / report.recall)) - 1  # SOLUTION
 def check_3(keep, report):
     """Both get the same normal rows. On which rows do they differ?
 
-    "All normal" is right about every normal row. The detector is wrong about its false alarms, and right about the anomalies it finds.
+    "All normal" is right about every normal row. The detector is wrong about its
+    false alarms, and right about the anomalies it finds.
 
     "All normal" leads as long as keep times recall is below the number of false alarms.
     """
@@ -698,28 +709,31 @@ keep = 0
 keep = max(n for n in range(1, 65) if n * report.recall < report.confusion.fp)
 
 # %% [markdown] tags=["solution"]
-# "All normal" makes one mistake for each anomaly kept. The detector makes {{ report.confusion.fp }} mistakes on normal rows
-# and (1 − recall) for each anomaly. It falls behind while `keep` × recall is below {{ report.confusion.fp }}, so
-# up to {{ keep }} anomalies, a prevalence of {{ keep / (keep + report.confusion.fp + report.confusion.tn):.1%}}. That is still a lot more than in
-# most applications.
+# "All normal" makes one mistake for each anomaly kept. The detector makes {{ report.confusion.fp }}
+# mistakes on normal rows and (1 - recall) for each anomaly. It falls behind while `keep` × recall
+# is below {{ report.confusion.fp }}, so up to {{ keep }} anomalies, a prevalence of
+# {{ keep / (keep + report.confusion.fp + report.confusion.tn):.1%}}. That is still a lot more than
+# in most applications.
 
 # %% [markdown]
 # ## Key points
 #
 # - What is an anomaly is decided by the task. Whether it can be found is decided by the columns: a
 #   contextual or collective anomaly needs columns that carry the context or the group.
-# - A detector learns from normal rows, gives every row a score, and a cutoff turns scores into flags.
-#   Fit, calibrate and test on different rows.
-# - The distance to the mean of z-scored columns is the baseline that every other detector has to beat.
+# - A detector learns from normal rows, gives every row a score, and a cutoff turns scores into
+#   flags. Fit, calibrate and test on different rows.
+# - The distance to the mean of z-scored columns is the baseline that every other detector has to
+#   beat.
 # - For the same recall and false-positive rate, precision falls with the prevalence.
-# - Accuracy says little about rare anomalies; quote the accuracy of "all normal" beside it, or leave
-#   it out.
+# - Accuracy says little about rare anomalies; quote the accuracy of "all normal" beside it, or
+#   leave it out.
 
 # %% [markdown]
 # ## Test yourself
 #
 # <details>
-# <summary>A pump reports 0 litres an hour at noon on a working day. It reports 0 every night. Which kind of anomaly is it, and which column would show it?</summary>
+# <summary>A pump reports 0 litres an hour at noon on a working day. It reports 0 every night. Which
+# kind of anomaly is it, and which column would show it?</summary>
 #
 # A contextual one: the value is ordinary, the time is not. A column such as "flow minus the usual
 # flow at this hour" turns it into a point anomaly, which a distance to the mean can flag.
@@ -727,16 +741,18 @@ keep = max(n for n in range(1, 65) if n * report.recall < report.confusion.fp)
 # </details>
 #
 # <details>
-# <summary>A colleague z-scores the whole table, then splits it into fitting, calibration and test rows. What is wrong with that?</summary>
+# <summary>A colleague z-scores the whole table, then splits it into fitting, calibration and test
+# rows. What is wrong with that?</summary>
 #
 # Mean and standard deviation then come from the test rows too, anomalies included. These stretch
-# the ruler, and the test no longer shows what the detector would do with rows that come later. Split
-# first; learn the scaling from the fitting rows.
+# the ruler, and the test no longer shows what the detector would do with rows that come later.
+# Split first; learn the scaling from the fitting rows.
 #
 # </details>
 #
 # <details>
-# <summary>A report says: "accuracy 99.8 % on transactions of which 0.2 % are fraud". What do you ask?</summary>
+# <summary>A report says: "accuracy {{ 1 - shares[-1]:.1%}}, on transactions of which
+# {{ shares[-1]:.1%}} are fraud". What do you ask?</summary>
 #
 # What flagging nothing would reach: the same figure. Then the recall and the precision, with the
 # prevalence beside them, at the cutoff that will be used, and how that cutoff was chosen.
@@ -747,13 +763,15 @@ keep = max(n for n in range(1, 65) if n * report.recall < report.confusion.fp)
 # ## Sources
 #
 # - Chandola, V., Banerjee, A. and Kumar, V. (2009). Anomaly detection: a survey. *ACM Computing
-#   Surveys* 41(3), article 15. [doi:10.1145/1541880.1541882](https://doi.org/10.1145/1541880.1541882)
+#   Surveys* 41(3), article 15.
+#   [doi:10.1145/1541880.1541882](https://doi.org/10.1145/1541880.1541882)
 # - Gigerenzer, G. and Hoffrage, U. (1995). How to improve Bayesian reasoning without instruction:
 #   frequency formats. *Psychological Review* 102, 684-704.
 #   [doi:10.1037/0033-295X.102.4.684](https://doi.org/10.1037/0033-295X.102.4.684)
 # - Axelsson, S. (2000). The base-rate fallacy and the difficulty of intrusion detection. *ACM
 #   Transactions on Information and System Security* 3, 186-205.
 #   [doi:10.1145/357830.357849](https://doi.org/10.1145/357830.357849)
-# - Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993). Nuclear feature extraction for breast
-#   tumor diagnosis. *Proc. SPIE* 1905. [doi:10.1117/12.148698](https://doi.org/10.1117/12.148698). The
-#   data: UCI, [doi:10.24432/C5DW2B](https://doi.org/10.24432/C5DW2B), CC BY 4.0.
+# - Street, W. N., Wolberg, W. H. and Mangasarian, O. L. (1993). Nuclear feature extraction for
+#   breast tumor diagnosis. *Proc. SPIE* 1905.
+#   [doi:10.1117/12.148698](https://doi.org/10.1117/12.148698). The data: UCI,
+#   [doi:10.24432/C5DW2B](https://doi.org/10.24432/C5DW2B), CC BY 4.0.

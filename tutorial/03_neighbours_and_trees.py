@@ -565,8 +565,8 @@ ax.set(
 show(
     ax,
     "Share of a group of anomalies that is flagged, by the group's size. kNN flags groups of up to "
-    f"k rows whole, and next to nothing of k + 1: {few[6]:.0%} where k is 5, {many[11]:.0%} where k "
-    f"is twice that. The isolation forest falls step by step: {curve[3]:.0%} of a group of 3, "
+    f"k rows whole, and next to nothing of k + 1: {few[6]:.0%} where k is 5, {many[11]:.0%} where "
+    f"k is twice that. The isolation forest falls step by step: {curve[3]:.0%} of a group of 3, "
     f"{curve[5]:.0%} of 5, {curve[8]:.0%} of 8.",
 )
 

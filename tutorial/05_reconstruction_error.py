@@ -111,8 +111,9 @@ axes[0].set_ylabel("amplitude")
 show(
     fig,
     f"Left, a normal beat and its dashed reconstruction lie almost on top of each other (score "
-    f"{scores[pair[0]]:.1f}). Right, an abnormal beat and its reconstruction run apart at the start "
-    f"and above all towards the end; the area between them is filled (score {scores[pair[1]]:.1f}).",
+    f"{scores[pair[0]]:.1f}). Right, an abnormal beat and its reconstruction run apart at the "
+    f"start and above all towards the end; the area between them is filled (score "
+    f"{scores[pair[1]]:.1f}).",
 )
 
 # %% [markdown]
@@ -531,7 +532,7 @@ none = by_share.loc[0.0]
 show(
     fig,
     f"Two panels over the share of abnormal fitting rows. With none, the autoencoder's ROC-AUC is "
-    f"{none['ROC-AUC']['autoencoder']:.2f}; with a tenth it is {ten['ROC-AUC']['autoencoder']:.2f}, "
+    f"{none['ROC-AUC']['autoencoder']:.2f}; with a tenth {ten['ROC-AUC']['autoencoder']:.2f}, "
     f"the lowest of four, and the centroid's {ten['ROC-AUC']['centroid']:.2f} the highest. The "
     f"autoencoder's recall drops from {none['recall']['autoencoder']:.0%} to "
     f"{one['recall']['autoencoder']:.0%} with the first hundredth.",
@@ -628,8 +629,8 @@ ax.set_xticks(factors)
 three = curves.loc[3]
 show(
     fig,
-    f"Share of drawn beats that are flagged, by factor. All three curves rise from near zero to one. "
-    f"At factor 3 the autoencoder flags {three['autoencoder']:.0%}, the centroid "
+    f"Share of drawn beats that are flagged, by factor. All three curves rise from near zero to "
+    f"one. At factor 3 the autoencoder flags {three['autoencoder']:.0%}, the centroid "
     f"{three['centroid']:.0%} and kNN {three['kNN']:.0%}.",
 )
 
