@@ -20,8 +20,26 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 NORMAL = "#0072B2"
 ANOMALY = "#D55E00"
 QUIET = "#808080"
+# Of the detectors: (colour, line style, marker).
+LOOKS = {
+    "autoencoder": ("#AA4499", "-", "o"),
+    "knn": ("#009E73", "--", "s"),
+    "pca": ("#A67C00", "-.", "^"),
+    "isolation_forest": ("#2E86C1", (0, (4, 1, 1, 1, 1, 1)), "D"),
+    "centroid": (QUIET, ":", "v"),
+}
 STYLE = Path(__file__).with_name("anomaly_lab.mplstyle")
 
+# What a web page shows instead on a dark background, where these would be too dark to read.
+_ON_DARK = {
+    "#0072b2": "#56a8de",
+    "#d55e00": "#f0813a",
+    "#aa4499": "#d584c8",
+    "#009e73": "#2dbe93",
+    "#a67c00": "#cfa21f",
+    "#2e86c1": "#6fb3e3",
+    "#808080": "#9a9a9a",
+}
 _DPI = 200  # of what is drawn as an image inside an SVG
 
 P = ParamSpec("P")
@@ -57,8 +75,8 @@ def new_axes(height: float = 3.0, width: float = 4.4) -> Axes:
 def to_svg(ax: Axes, prefix: str, alt: str) -> str:
     """Return the figure of some axes as SVG to put into a web page.
 
-    Black becomes ``currentColor`` and the background is transparent, so that the figure follows
-    the page's light or dark colours. The same axes give the same text.
+    Black becomes ``currentColor``, the fixed colours are lighter where the page is dark, and the
+    background is transparent. The same axes give the same text.
 
     Parameters
     ----------
@@ -89,6 +107,8 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     view_box = re.search(r'viewBox="[^"]*"', body)
     assert view_box
     body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
+    for light, dark in _ON_DARK.items():
+        body = body.replace(light, f"light-dark({light}, {dark})")
     body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
     body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a point are enough
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)

@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 from anomaly_lab.detectors.base import Detector
 from anomaly_lab.errors import InputError
-from anomaly_lab.figures import ANOMALY, NORMAL, QUIET, STYLE, to_svg
+from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, to_svg
 
 __all__ = [
     "ANOMALY",
+    "LOOKS",
     "NORMAL",
     "QUIET",
     "STYLE",

@@ -20,21 +20,13 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn import metrics
 
 from anomaly_lab.evaluation import Report
-from anomaly_lab.figures import ANOMALY, NORMAL, QUIET, styled
+from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, styled
 
 if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison, Explanation
 
 TALL = 4.5  # inches, for curves and heat maps
 
-# Each has a contrast of at least 3:1 on white and on near-black: (colour, line style, marker).
-_LOOKS = {
-    "autoencoder": ("#AA4499", "-", "o"),
-    "knn": ("#009E73", "--", "s"),
-    "pca": ("#A67C00", "-.", "^"),
-    "isolation_forest": ("#2E86C1", (0, (4, 1, 1, 1, 1, 1)), "D"),
-    "centroid": (QUIET, ":", "v"),
-}
 _BINS = 10, 40  # fewest and most bars
 _DECADES = 6  # a logarithmic axis reaches no further below the highest score
 _COLUMNS = 10  # of an explanation
@@ -269,7 +261,7 @@ def training_curve(history: pd.DataFrame, ax: Axes | None = None, title: str | N
     """
     ax = _ready(ax, title)
     epochs = np.arange(1, len(history) + 1)
-    colour = _LOOKS["autoencoder"][0]
+    colour = LOOKS["autoencoder"][0]
     for column, look in (("loss", (QUIET, "--")), ("val_loss", (colour, "-"))):
         if column in history:
             ax.plot(epochs, history[column], color=look[0], linestyle=look[1])
@@ -426,7 +418,7 @@ def _ranks(report: Report) -> npt.NDArray[np.intp]:
 def _curve(
     ax: Axes, x: Array, y: Array, point: tuple[float, float], name: str, area: float
 ) -> None:
-    colour, line, marker = _LOOKS.get(name) or _other_look(ax)
+    colour, line, marker = LOOKS.get(name) or _other_look(ax)
     ax.plot(x, y, color=colour, linestyle=line)
     ax.plot(
         [point[0]],

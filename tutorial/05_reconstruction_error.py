@@ -32,7 +32,7 @@ from anomaly_lab.detectors import (
     KNNDetector,
     PCADetector,
 )
-from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, show
+from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.thresholds import Quantile
 
 plt.style.use(STYLE)
@@ -510,16 +510,11 @@ for share in shares:
                 spoilt_networks[share, seed] = fitted
 
 # %% tags=["fold"]
-LOOKS = {
-    "autoencoder": ("#AA4499", "-", "o"),
-    "kNN": ("#009E73", "--", "s"),
-    "PCA": ("#A67C00", "-.", "^"),
-    "centroid": (QUIET, ":", "v"),
-}
 by_share = pd.DataFrame(runs).groupby(["share", "detector"])[["ROC-AUC", "recall"]].mean()
 fig, axes = plt.subplots(1, 2, figsize=(6.7, 3))
 for ax, figure_of_merit in zip(axes, by_share, strict=True):
-    for name, (colour, line, marker) in LOOKS.items():
+    for name in ("autoencoder", "kNN", "PCA", "centroid"):
+        colour, line, marker = LOOKS[name.lower()]
         curve = by_share[figure_of_merit].unstack()[name]
         ax.plot(100 * curve.index, curve, color=colour, linestyle=line, marker=marker)
         if ax is axes[0]:
@@ -621,7 +616,7 @@ far = pd.DataFrame(rows, columns=["detector", "seed", "factor", "flagged", "dist
 curves = far.groupby(["factor", "detector"])["flagged"].mean().unstack()
 fig, ax = plt.subplots()
 for name, place in (("autoencoder", (4.3, 0.32)), ("kNN", (2.5, 0.6)), ("centroid", (5.6, 0.72))):
-    colour, line, marker = LOOKS[name]
+    colour, line, marker = LOOKS[name.lower()]
     ax.plot(curves.index, curves[name], color=colour, linestyle=line, marker=marker)
     ax.text(*place, name, color=colour, ha="right" if name == "kNN" else "left")
 ax.set(xlabel="factor the codes are moved by", ylabel="share flagged", ylim=(0, 1.03))

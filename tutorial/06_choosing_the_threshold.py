@@ -25,21 +25,13 @@ from scipy import stats
 
 from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split, thresholds
 from anomaly_lab.errors import InputError
-from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, show
+from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 
 plt.style.use(STYLE)
 
 NAMES = ["centroid", "pca", "knn", "isolation_forest", "autoencoder"]
-TITLES = dict(
-    zip(NAMES, ["centroid", "PCA", "kNN", "isolation forest", "autoencoder"], strict=False)
-)
-LOOKS = {  # colour, line, marker: as in the package's own figures
-    "centroid": (QUIET, ":", "v"),
-    "pca": ("#A67C00", "-.", "^"),
-    "knn": ("#009E73", "--", "s"),
-    "isolation_forest": ("#2E86C1", (0, (4, 1, 1, 1, 1, 1)), "D"),
-    "autoencoder": ("#AA4499", "-", "o"),
-}
+TITLES = {"pca": "PCA", "knn": "kNN", "isolation_forest": "isolation forest"}
+TITLES |= {"centroid": "centroid", "autoencoder": "autoencoder"}
 
 # %% [markdown]
 # ## One cutoff does not fit all
