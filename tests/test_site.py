@@ -107,6 +107,11 @@ def test_nothing_of_the_machinery_shows(site: Path) -> None:
         assert not re.search(r"\$[^$<\n]{1,80}\$", soup(page).select_one("article").get_text())
 
 
+def test_no_placeholder_is_left(site: Path) -> None:
+    for page in pages(site):
+        assert not re.search(r"\{\{|<!-- version", page.read_text("utf-8")), page
+
+
 def test_every_figure_has_alt_text(site: Path) -> None:
     for page in pages(site):
         for figure in soup(page).select("figure.picture svg"):

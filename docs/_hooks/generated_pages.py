@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from typer.testing import CliRunner
 
-from anomaly_lab import all_detectors, datasets
+from anomaly_lab import __version__, all_detectors, datasets
 from anomaly_lab.cli import app
 from anomaly_lab.lessons import lessons
 from anomaly_lab.lessons.execute import versions
@@ -56,11 +56,12 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Fill in the versions that the site is built with."""
+    """Fill in the version of the package, and those that the site is built with."""
     table = "\n".join(f"| {name} | {version} |" for name, version in versions().items())
     python = ".".join(map(str, sys.version_info[:3]))
-    return markdown.replace(
-        "<!-- versions -->", f"| package | version |\n|---|---|\n| Python | {python} |\n{table}"
+    built_with = f"| package | version |\n|---|---|\n| Python | {python} |\n{table}"
+    return markdown.replace("<!-- versions -->", built_with).replace(
+        "<!-- version -->", __version__
     )
 
 
