@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from anomaly_lab import __version__
 from anomaly_lab.errors import AnomalyLabError, InputError
+from anomaly_lab.labs import commands
+from anomaly_lab.terminal import err, new_table, out, progress_bar
 
 if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from anomaly_lab.report import ResultsTable
 
 WIDE = 130  # characters that the whole results table takes
-
-out = Console()
-err = Console(stderr=True)
 
 COMPARE_EXAMPLES = """
 Examples:
@@ -77,6 +74,9 @@ datasets_app = typer.Typer(help="List, show and fetch the data sets.")
 detectors_app = typer.Typer(help="List and show the detectors.")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(detectors_app, name="detectors")
+app.command()(commands.start)
+app.command()(commands.check)
+app.command()(commands.grade)
 
 
 def _tell_version(asked: bool) -> None:
@@ -157,7 +157,7 @@ def compare(
     loaded = _load(dataset, rows, data, label, normal, drop or [])
     for note in loaded.notes:
         err.print(f"Note: {note}", markup=False, highlight=False)
-    with _progress() as progress:
+    with progress_bar() as progress:
         result = comparison.compare(
             loaded,
             detector or None,
@@ -181,7 +181,7 @@ def _datasets(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from anomaly_lab import datasets
 
-        table = _table("name", "rows", "features", "anomalies", "kind")
+        table = new_table("name", "rows", "features", "anomalies", "kind")
         for name in datasets.names():
             card = datasets.card(name)
             share = card.anomalies / card.rows
@@ -212,7 +212,7 @@ def _detectors(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from anomaly_lab.detectors import all_detectors
 
-        table = _table("name", "method", "idea")
+        table = new_table("name", "method", "idea")
         for name, detector in all_detectors().items():
             table.add_row(name, detector.card.title, detector.card.idea)
         out.print(table)
@@ -286,23 +286,6 @@ def _load(
     return datasets.read_table(data, label=label, normal=normal, drop=drop)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """Show a progress bar while the block runs, and give the function that moves it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, TextColumn("{task.description}"), console=err, transient=True
-    ) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def move(done: int, total: int, what: str) -> None:
-            progress.update(task, completed=done, total=total, description=what)
-
-        yield move
-
-
 def _print_comparison(result: Comparison) -> None:
     from anomaly_lab.report import results_table, summary, what_was_done
 
@@ -350,14 +333,6 @@ def _print_card(card: Any) -> None:
             told = "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
             table.add_row(name, Text(told))
     out.print(table)
-
-
-def _table(*headers: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for header in headers:
-        right = header in ("rows", "features", "anomalies")
-        table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
-    return table
 
 
 def _command_line() -> str:

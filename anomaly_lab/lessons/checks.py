@@ -7,9 +7,10 @@ import html
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from anomaly_lab.errors import InputError
 from anomaly_lab.lessons.source import Exercise, find
 
 RIGHT, WRONG, OPEN, ERROR = "right", "wrong", "not done", "error"
@@ -27,11 +28,14 @@ class Verdict:
         ``"right"``, ``"wrong"``, ``"not done"`` or ``"error"``.
     message : str
         What is missing; never the answer.
+    hints : tuple of str
+        Those asked for, and a line on how to get the next.
     """
 
     exercise: str
     state: str
     message: str = ""
+    hints: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         said = {
@@ -40,22 +44,26 @@ class Verdict:
             OPEN: "not done yet",
             ERROR: "your code stopped",
         }[self.state]
-        return f"{self.exercise}: {said}" + (f": {self.message}." if self.message else "")
+        told = f"{self.exercise}: {said}" + (f": {self.message}." if self.message else "")
+        return "\n".join([told, *self.hints])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         mark = {RIGHT: "✓", WRONG: "✗", OPEN: "○", ERROR: "✗"}[self.state]
-        return f"<p><strong>{mark}</strong> {html.escape(str(self))}</p>"
+        lines = "<br>".join(map(html.escape, str(self).splitlines()))
+        return f"<p><strong>{mark}</strong> {lines}</p>"
 
 
-def check(exercise: str) -> Verdict:
+def check(exercise: str, hint: int = 0) -> Verdict:
     """Check an exercise in the notebook that calls this.
 
     Parameters
     ----------
     exercise : str
         Lesson and number, such as ``"04.2"``.
+    hint : int
+        How many hints to give where the answer is not right yet: 1 for a gentle one, up to 3.
 
     Returns
     -------
@@ -64,11 +72,16 @@ def check(exercise: str) -> Verdict:
 
     Raises
     ------
+    InputError
+        If there are fewer hints than asked for.
     UnknownNameError
         If there is no such exercise.
     """
-    lesson = find(exercise.split(".")[0])
-    return judge(lesson.exercise(exercise), sys._getframe(1).f_globals)
+    task = find(str(exercise).split(".")[0]).exercise(str(exercise))
+    if hint not in range(len(task.hints) + 1):
+        raise InputError(f"hint should be a number from 0 to {len(task.hints)}, got {hint!r}.")
+    verdict = judge(task, sys._getframe(1).f_globals)
+    return verdict if verdict.state == RIGHT else replace(verdict, hints=_hints(task, hint))
 
 
 def judge(exercise: Exercise, names: Mapping[str, Any]) -> Verdict:
@@ -101,6 +114,13 @@ def judge(exercise: Exercise, names: Mapping[str, Any]) -> Verdict:
     except Exception as error:
         return Verdict(exercise.name, ERROR, f"{type(error).__name__}: {error}".rstrip("."))
     return Verdict(exercise.name, RIGHT)
+
+
+def _hints(exercise: Exercise, n: int) -> tuple[str, ...]:
+    given = [f"Hint {i}: {hint}" for i, hint in enumerate(exercise.hints[:n], start=1)]
+    if n < len(exercise.hints):
+        given.append(f'For a hint: check("{exercise.name}", hint={n + 1})')
+    return tuple(given)
 
 
 def _function(exercise: Exercise, names: Mapping[str, Any]) -> Callable[..., None]:

@@ -16,6 +16,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from anomaly_lab.lessons.source import Cell, Exercise, Lesson
 
+EXERCISE = "anomaly_lab_exercise"  # in the metadata of a student's cells: whose they are
+LESSON = "anomaly_lab_lesson"  # in that of the notebook
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 _BLANK = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.MULTILINE | re.DOTALL)
 _MARKERS = re.compile(r"^ *# (BEGIN|END) SOLUTION\n?|  # SOLUTION$", re.MULTILINE)
@@ -86,9 +88,11 @@ def _opening(lesson: Lesson) -> str:
 
 def _for_student(block: Cell | Exercise) -> Iterator[NotebookNode]:
     if isinstance(block, Exercise):
+        mark = {EXERCISE: block.name}
         yield from (_prose(cell) for cell in block.tagged("exercise", "markdown"))
-        yield from (new_code_cell(blank(c.source)) for c in block.tagged("exercise"))
-        yield new_code_cell(f'check("{block.name}")')
+        for cell in block.tagged("exercise"):
+            yield new_code_cell(blank(cell.source), metadata=mark)
+        yield new_code_cell(f'check("{block.name}")', metadata=mark)
     elif block.kind == "code" and block.tag != "claim":
         yield _folded(block.source) if block.tag == "fold" else new_code_cell(block.source)
     elif block.kind == "markdown":
@@ -161,7 +165,7 @@ def _notebook(lesson: Lesson, cells: list[NotebookNode]) -> NotebookNode:
     """Return a valid notebook whose cell ids are the same every time."""
     for i, cell in enumerate(cells):
         cell.id = f"{lesson.number}-{i}"
-    notebook = new_notebook(cells=cells, metadata=_KERNEL)
+    notebook = new_notebook(cells=cells, metadata={**_KERNEL, LESSON: lesson.number})
     nbformat.validate(notebook)
     return notebook
 

@@ -32,6 +32,7 @@ def problems(lesson: Lesson) -> list[str]:
         *_missing_parts(lesson),
         *_exercise_problems(lesson),
         *_names_used_later(lesson),
+        *_names_only_in_claims(lesson),
     ]
 
 
@@ -118,9 +119,7 @@ def _exercise_problems(lesson: Lesson) -> Iterator[str]:
             yield f"{exercise.name}: expected two wrong answers and a right one, found {counts}"
         if not exercise.tagged("solution", "markdown"):
             yield f"{exercise.name}: a cell tagged 'solution' should say why"
-        if not all(
-            "SOLUTION" in "".join(c.source for c in exercise.tagged("exercise")) for _ in "1"
-        ):
+        if "SOLUTION" not in "".join(cell.source for cell in exercise.tagged("exercise")):
             yield f"{exercise.name}: no part of its code is marked as the solution"
         if len(exercise.hints) != 3:
             yield f"{exercise.name}: expected three hints, found {len(exercise.hints)}"
@@ -137,6 +136,17 @@ def _names_used_later(lesson: Lesson) -> Iterator[str]:
             read = _read(block)
             for name in sorted(read & defined.keys()):
                 yield f"{lesson.path.name}: {name!r} of exercise {defined[name]} is used after it"
+
+
+def _names_only_in_claims(lesson: Lesson) -> Iterator[str]:
+    """What a claim defines is not there in the student's notebook, which has no claims."""
+    claims = [cell for cell in lesson.cells if cell.tag == "claim"]
+    others = [cell for cell in lesson.cells if cell.tag in ("", "fold", "hide")]
+    given = {name for cell in others if cell.kind == "code" for name in _assigned(cell.source)}
+    only = {name for cell in claims for name in _assigned(cell.source)} - given
+    for cell in others:
+        for name in sorted(_read(cell) & only - _stored(cell)):
+            yield f"{lesson.path.name}: {name!r} is defined in a claim, and used outside of one"
 
 
 def _assigned(code: str) -> set[str]:
@@ -156,6 +166,13 @@ def _read(cell: Cell) -> set[str]:
         trees = [ast.parse(f'f"""{{{m[1].strip()}}}"""') for m in PLACEHOLDER.finditer(cell.source)]
     names = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)]
     return {name.id for name in names if isinstance(name.ctx, ast.Load)}
+
+
+def _stored(cell: Cell) -> set[str]:
+    """Return the names that a cell of code sets anywhere, in functions too."""
+    tree = ast.parse(cell.source if cell.kind == "code" else "")
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
 
 
 def _nodes(lesson: Lesson) -> Iterator[ast.AST]:

@@ -1,0 +1,207 @@
+"""The labs' commands: parsing and printing, nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from anomaly_lab.errors import InputError
+from anomaly_lab.terminal import new_table, out, progress_bar
+
+if TYPE_CHECKING:
+    from anomaly_lab.labs.grading import Grade
+    from anomaly_lab.labs.running import Result
+    from anomaly_lab.lessons import Lesson
+
+HERE = Path("anomaly-lab-notebooks")
+_COLOURS = {"right": "green", "wrong": "red", "error": "red", "too slow": "red"}
+
+Seconds = Annotated[float, typer.Option(min=1, help="Time a notebook may take.")]
+Memory = Annotated[float, typer.Option(min=0.1, help="Memory a notebook may use, in GiB.")]
+
+
+def start(
+    folder: Annotated[Path, typer.Argument(help="Where to put the notebooks.")] = HERE,
+    open_lab: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="Open JupyterLab. [where there is a screen]"),
+    ] = None,
+) -> None:
+    """Lay down the notebooks of all lessons, with blanks to fill in, and open JupyterLab.
+
+    A notebook that was worked in is never overwritten: where its lesson has changed since, the new
+    one is put beside it.
+    """
+    _need_lab()
+    from anomaly_lab.labs.folder import lay
+    from anomaly_lab.lessons import lessons
+
+    for laid in lay(folder, lessons()):
+        out.print(f"{laid.path}  {laid.what}", markup=False, highlight=False)
+    if open_lab is None:
+        open_lab = _has_screen()
+    if open_lab and importlib.util.find_spec("jupyterlab"):
+        out.print("Opening JupyterLab; end it with Ctrl+C.")
+        subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False)
+    else:
+        out.print(f"Open them with: {Path(sys.executable).name} -m jupyterlab {folder}")
+    out.print("See how far you are with: anomaly-lab check", highlight=False)
+
+
+def check(
+    lesson: Annotated[str | None, typer.Argument(help="Such as 04. [all you worked in]")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help=f"Where the notebooks are. [here, or ./{HERE}]")
+    ] = None,
+    seconds: Seconds = 300,
+    memory: Memory = 4,
+) -> None:
+    """Run your notebooks from top to bottom and see which exercises are right.
+
+    What came is remembered: a notebook is run again only where it has changed.
+    """
+    _need_lab()
+    from anomaly_lab.labs import folder as labs
+    from anomaly_lab.labs.running import Limits
+    from anomaly_lab.lessons import find, lessons
+
+    wanted = [find(lesson)] if lesson else lessons()
+    place = folder or (HERE if not list(Path().glob("*.ipynb")) and HERE.is_dir() else Path())
+    there = labs.notebooks(place, wanted)
+    if not there:
+        raise InputError(
+            f"There is no notebook of {'lesson ' + lesson if lesson else 'a lesson'} in "
+            f"{place.absolute()}. Lay them down with 'anomaly-lab start', or name their folder "
+            "with --folder."
+        )
+    state = labs.State.of(place)
+    results: list[Result] = []
+    with progress_bar() as progress:
+        for i, one in enumerate(one for one in wanted if one.number in there):
+            progress(i, len(there), there[one.number].name)
+            limits = Limits(seconds, memory)
+            results += labs.checked(place, one, there[one.number], state, limits)
+    _print_results(results)
+    _print_next(wanted, results, there)
+
+
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="One file or one folder a student.")],
+    csv: Annotated[Path, typer.Option(help="Write the grades here.")] = Path("grades.csv"),
+    lesson: Annotated[
+        list[str] | None,
+        typer.Option(help="A lesson that was set. Repeatable. [those handed in by anybody]"),
+    ] = None,
+    seconds: Seconds = 300,
+    memory: Memory = 4,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Notebooks to run at a time. [one a core]")
+    ] = None,
+) -> None:
+    """Grade a folder of submissions: one point an exercise, and why where there is none.
+
+    Each notebook runs in a process and a folder of its own, within limits. This is no sandbox:
+    the code may do what you may do, so grade what you do not trust in a container.
+    """
+    _need_lab()
+    from anomaly_lab import paths
+    from anomaly_lab.labs import grading
+    from anomaly_lab.labs.running import Limits
+    from anomaly_lab.lessons import find
+
+    paths.check_writable(csv)
+    wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
+    kept = csv.with_name(f".{csv.name}.partly")
+    with progress_bar() as progress:
+        grades = grading.grade(
+            submissions,
+            wanted,
+            kept=kept,
+            limits=Limits(seconds, memory),
+            workers=workers,
+            progress=progress,
+        )
+    grading.write(grades, csv)
+    kept.unlink(missing_ok=True)
+    _print_grades(grades)
+    out.print(f"Grades: {csv}", highlight=False)
+
+
+def _need_lab() -> None:
+    missing = [
+        name
+        for name in ("IPython", "jupytext", "nbformat", "psutil")
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise InputError(
+            f"The labs need {', '.join(missing)}, which this installation lacks. Install them "
+            'with: python -m pip install "anomaly-lab[lab]"'
+        )
+
+
+def _has_screen() -> bool:
+    if not sys.stdout.isatty():
+        return False
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(display) or sys.platform in ("win32", "darwin")
+
+
+def _handed_in(submissions: Path) -> list[Lesson]:
+    from anomaly_lab.labs.folder import lesson_of
+    from anomaly_lab.lessons import lessons
+
+    numbers = {lesson_of(path) for path in submissions.rglob("*.ipynb")}
+    found = [lesson for lesson in lessons() if lesson.number in numbers]
+    if submissions.is_dir() and not found:
+        raise InputError(
+            f"No file in {submissions} is a notebook of a lesson. Expected one file or one folder "
+            "a student; say which lesson was set with --lesson, to grade what there is."
+        )
+    return found
+
+
+def _print_results(results: Iterable[Result]) -> None:
+    table = new_table("exercise", "", "what is missing")
+    for result in results:
+        style = _COLOURS.get(result.state, "dim")
+        table.add_row(result.exercise, Text(result.state, style), Text(result.message))
+    out.print(table)
+
+
+def _print_next(wanted: list[Lesson], results: list[Result], there: dict[str, Path]) -> None:
+    right = {result.exercise for result in results if result.right}
+    out.print(f"{len(right)} of {len(results)} right.", highlight=False)
+    for lesson in wanted:
+        for exercise in lesson.exercises:
+            if lesson.number in there and exercise.name not in right:
+                title = exercise.cells[0].source.split("\n")[0].lstrip("# ")
+                out.print(
+                    f"Next: {exercise.name} in {there[lesson.number].name}. {title}",
+                    markup=False,
+                    highlight=False,
+                )
+                return
+    out.print("All done.")
+
+
+def _print_grades(grades: list[Grade]) -> None:
+    points: Counter[str] = Counter()
+    of = Counter(line.student for line in grades)
+    for line in grades:
+        points[line.student] += line.points
+    table = new_table("student", "points", "")
+    for student in sorted(of):
+        states = Counter(line.state for line in grades if line.student == student)
+        told = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        table.add_row(Text(student), f"{points[student]}/{of[student]}", told)
+    out.print(table)

@@ -1,0 +1,199 @@
+"""A student's folder: notebooks laid down without touching any work, and what is right so far."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from anomaly_lab.errors import InputError
+from anomaly_lab.labs.running import SLOW, Limits, Result, run
+from anomaly_lab.lessons.notebooks import LESSON, student
+from anomaly_lab.lessons.source import Lesson
+from anomaly_lab.paths import write_whole
+
+NEW, SAME, UPDATED, KEPT, BESIDE = "new", "unchanged", "updated", "yours", "beside yours"
+_STATE = ".anomaly_lab.json"
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What `start` did about one lesson.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        Which one.
+    path : Path
+        The notebook to open.
+    what : str
+        ``"new"``, ``"unchanged"``, ``"updated"`` (it had not been worked in), ``"yours"`` (worked
+        in and left alone) or ``"beside yours"`` (the lesson has changed: the new notebook has a
+        new name).
+    """
+
+    lesson: Lesson
+    path: Path
+    what: str
+
+
+@dataclass
+class State:
+    """What is remembered of a folder, in a file in it.
+
+    Parameters
+    ----------
+    laid : dict of str to str
+        Hash of the notebook that was laid down, by lesson.
+    checked : dict of str to str
+        Hash of the notebook that was last checked, by lesson.
+    results : dict of str to dict
+        What each exercise came to then: the fields of a `Result`.
+    """
+
+    laid: dict[str, str] = field(default_factory=dict)
+    checked: dict[str, str] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> State:
+        """Return what is remembered of a folder; nothing where the file is missing or damaged."""
+        try:
+            return cls(**json.loads((folder / _STATE).read_text("utf-8")))
+        except (OSError, TypeError, ValueError):
+            return cls()
+
+    def keep(self, folder: Path) -> None:
+        """Write it into the folder."""
+        write_whole(folder / _STATE, json.dumps(asdict(self), indent=1).encode())
+
+    def known(self) -> dict[str, Result]:
+        """Return the results by exercise."""
+        return {name: Result(**fields) for name, fields in self.results.items()}
+
+
+def lay(folder: Path, lessons: Sequence[Lesson]) -> list[Laid]:
+    """Lay the students' notebooks of some lessons into a folder, and overwrite nobody's work.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    lessons : sequence of Lesson
+        Which notebooks.
+
+    Returns
+    -------
+    list of Laid
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+    state = State.of(folder)
+    laid = []
+    for lesson in lessons:
+        content = nbformat.writes(student(lesson)).encode()
+        path, what = _place(folder, lesson, _hash(content), state.laid.get(lesson.number))
+        if what in (NEW, UPDATED, BESIDE):
+            write_whole(path, content)
+        state.laid[lesson.number] = _hash(content)
+        laid.append(Laid(lesson, path, what))
+        state.keep(folder)
+    return laid
+
+
+def _place(folder: Path, lesson: Lesson, new: str, before: str | None) -> tuple[Path, str]:
+    """Return where a notebook goes, and what that means; `before` is what was laid down last."""
+    path = folder / f"{lesson.slug}.ipynb"
+    if not path.exists():
+        return path, NEW
+    there = _hash(path.read_bytes())
+    if there == new:
+        return path, SAME
+    if there == before:
+        return path, UPDATED
+    if before == new:
+        return path, KEPT
+    n = 2
+    while (path := folder / f"{lesson.slug}_{n}.ipynb").exists():
+        if _hash(path.read_bytes()) == new:
+            return path, SAME
+        n += 1
+    return path, BESIDE
+
+
+def notebooks(folder: Path, lessons: Sequence[Lesson]) -> dict[str, Path]:
+    """Return the notebooks of a folder by lesson: of several, the one worked in last.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"Expected a folder with notebooks, and there is none at {folder}. Make one with "
+            "'anomaly-lab start'."
+        )
+    blank = set(State.of(folder).laid.values())
+
+    def worked_in(path: Path) -> tuple[bool, float]:
+        return _hash(path.read_bytes()) not in blank, path.stat().st_mtime
+
+    numbers = {lesson.number for lesson in lessons}
+    found = {lesson_of(path): path for path in sorted(folder.glob("*.ipynb"), key=worked_in)}
+    return {number: path for number, path in found.items() if number in numbers}
+
+
+def lesson_of(path: Path) -> str:
+    """Return the number of a notebook's lesson, by what it says or by its name; else nothing."""
+    try:
+        said = nbformat.read(path, as_version=4).metadata.get(LESSON, "")
+    except Exception:  # whatever is wrong with the file: nbformat raises many kinds
+        said = ""
+    return str(said or path.name[:2])
+
+
+def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limits) -> list[Result]:
+    """Run a student's notebook and remember what came; one that has not changed is not run again.
+
+    Parameters
+    ----------
+    folder : Path
+        The student's.
+    lesson, path : Lesson, Path
+        What to check, and the notebook.
+    state : State
+        What is remembered; it is brought up to date and kept.
+    limits : Limits
+        Of the run.
+
+    Returns
+    -------
+    list of Result
+    """
+    content = _hash(path.read_bytes() + lesson.path.read_bytes())
+    if state.checked.get(lesson.number) == content:
+        known = [state.known().get(exercise.name) for exercise in lesson.exercises]
+        if all(result and result.state != SLOW for result in known):
+            return [result for result in known if result]
+    results = run(path, lesson, folder, limits)
+    state.checked[lesson.number] = content
+    state.results |= {result.exercise: asdict(result) for result in results}
+    state.keep(folder)
+    return results
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
