@@ -3,7 +3,7 @@
 # objectives:
 #   - build an encoder and a decoder in Keras, train them, and say what each of the two returns
 #   - predict what a narrower or wider bottleneck keeps of a row, and compare it with PCA
-#   - show by experiment why a bottleneck as wide as the row is no use for finding anomalies
+#   - show by experiment what a bottleneck as wide as the row lets through
 # needs: ["02"]
 # data: [digits]
 # ---
@@ -101,9 +101,10 @@ random_weights = np.random.default_rng(0).normal(size=(n_pixels, 5))
 layer(fit_rows[:3], random_weights, np.zeros(5)).round(2)
 
 # %% [markdown]
-# Three rows came in, and each left as 5 numbers, none below zero. Without the bend, two layers in a
-# row would be one matrix times another, which is again one matrix: a chain of any length could do
-# no more than one layer. The bend is what lets networks follow curves.
+# Three rows came in, and each left as 5 numbers, none below zero. Each of the 5 outputs is called a
+# *unit*. Without the bend, two layers on end would be one matrix times another, which is again one
+# matrix: a chain of any length could do no more than one layer. The bend is what lets networks
+# follow curves.
 #
 # ## Two networks and a narrow place
 #
@@ -125,7 +126,7 @@ for x, n, name in stops:
 ax.text(0.65, 0, "encoder", ha="center", va="center", fontsize=12)
 ax.text(5.15, 0, "decoder", ha="center", va="center", fontsize=12)
 ax.text(2.9, 16, "bottleneck", ha="center", va="bottom", fontsize=12)
-ax.set(xlim=(-0.6, 6.5), ylim=(-62, 34))
+ax.set(xlim=(-0.6, 6.5), ylim=(-54, 34))
 ax.set_axis_off()
 show(
     ax,
@@ -234,9 +235,10 @@ assert share_lost < 0.35, "most of the spread is kept"
 # %% [markdown]
 # The middle column is all that the decoder is given. The digits come back, a little smoothed (these
 # are typical test rows: the nearest to the mean of their digit). How much is lost? Take the squared
-# distances of all fresh normal rows to the mean image, added up: the reconstructions lose
-# {{ share_lost:.0%}} of that sum. What digits have in common sits in the decoder's weights and need
-# not be in the code. A single bar has no name: training chose all eight together.
+# distances of all *fresh* normal rows, those kept for testing, to the mean image and add them up:
+# the reconstructions lose {{ share_lost:.0%}} of that sum. What digits have in common sits in the
+# decoder's weights and need not be in the code. A single bar has no name: training chose all eight
+# together.
 
 # %%
 weights = encoder.get_weights()
@@ -359,7 +361,7 @@ strips += [np.asarray(trained[width, 0][1](trained[width, 0][0](strips[0]))) for
 figure, ax = plt.subplots(figsize=(5.2, 4))
 tiles(ax, np.concatenate(strips), columns=9)
 for line, name in enumerate(["row", *narrow]):
-    ax.text(-3, 9 * line + 3.5, name, ha="right", va="center")
+    ax.text(-3, 9 * line + 3.5, name if line == 0 else f"width {name}", ha="right", va="center")
 show(
     ax,
     "Top line: nine test rows, the digits zero to eight. Below, their reconstructions through "
@@ -402,17 +404,19 @@ assert (falls < 0).all(axis=None), "each doubling of the width lowers the error,
 # The wider, the smaller the error, in every split. At widths 4 and 8 the network loses
 # {{ saved[4]:.0%}} and {{ saved[8]:.0%}} less than PCA, and at each width up to {{ narrow[-2] }} it
 # is ahead in {{ lower[16] }} of {{ len(seeds) }} splits. A few numbers say more when the shape that
-# they describe may bend.
+# they describe may bend, as [Hinton and Salakhutdinov
+# (2006)](https://doi.org/10.1126/science.1127647) showed with deeper networks on larger images.
 #
 # At {{ last }} it is PCA that loses less, in {{ len(seeds) - lower[last] }} of {{ len(seeds) }}
-# splits. With that many straight directions little is left over, and PCA finds the best ones
-# exactly. Our network takes small steps from random weights, for {{ len(history) }} epochs, and
-# does not get as far. When straight is enough, PCA is the better buy.
+# splits. With that many straight directions little is left over, and PCA finds the best ones for
+# the fitting rows exactly. Our network takes small steps from random weights, and its
+# {{ len(history) }} epochs do not bring it as far. When straight is enough, PCA is the better buy.
 #
 # ## Without the bend: PCA's plane
 #
-# Take the ReLU out. Encoder and decoder are now one matrix and one bias each, as PCA is a matrix and
-# a mean. But PCA's matrix comes from a formula, and the network's from gradient steps.
+# Take the hidden layers and their ReLU out. Encoder and decoder are now one matrix and one bias
+# each, as PCA is a matrix and a mean. But PCA's matrix comes from a formula, and the network's from
+# gradient steps.
 #
 # > **Predict.** Four code units against four principal components. Will the decoder find the same
 # > directions?
@@ -425,7 +429,7 @@ assert (falls < 0).all(axis=None), "each doubling of the width lowers the error,
 
 # %%
 pca = PCADetector(n_components=4).fit(fit_rows)
-falling = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=1400)
+falling = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=1400)  # 100 epochs
 rows = []
 for seed in seeds:
     keras.utils.set_random_seed(seed)
@@ -452,7 +456,7 @@ same_subspace = int((angles["subspaces"] < 2).sum())
 assert same_subspace == len(angles), "the same subspace, to within two degrees, in every seed"
 assert angle_by_chance > 75, "where chance gives nearly a right angle"
 assert angles["nearest single directions"].min() > 5, "but no direction is a principal component"
-assert (angles["error / PCA's"] - 1).abs().max() < 0.001, "and the error is PCA's"
+assert angles["error / PCA's"].between(0.99999, 1.001).all(), "and the error is PCA's"
 
 # %% [markdown]
 # The same subspace in {{ same_subspace }} of {{ len(angles) }} runs: the angle is at most
@@ -469,8 +473,8 @@ assert (angles["error / PCA's"] - 1).abs().max() < 0.001, "and the error is PCA'
 # ## Turn one knob
 #
 # What has the decoder learnt? Take the network of width 4, since four numbers are easy to follow.
-# Send a five through its encoder, change one number of the code, leave the others alone, and
-# decode.
+# Send a five through its encoder, change one number of the code by up to 2 standard deviations
+# (sd), leave the others alone, and decode.
 
 # %%
 encoder_4, decoder_4 = trained[4, 0]
@@ -533,8 +537,8 @@ assert 0.15 * n_ends < others < 0.6 * n_ends, "of all digits' ends a good part, 
 # {{ moved.min() }} to {{ moved.max() }} of the {{ n_pixels }} change by more than a tenth. Strokes
 # grow, lean and close, and the five bends into something else: at {{ len(ends) - still_five }} of
 # the {{ len(ends) }} ends the nearest fitting row shows another digit. Start from a typical row of
-# each digit, and it is {{ others }} of {{ n_ends }} ends. The decoder holds no list of images. It
-# has learnt a surface in the space of images, and the code says where on it a row is.
+# each digit, and it is {{ others }} of {{ n_ends }} ends. The decoder has learnt a bent surface in
+# the space of images, and the code says where on it to draw.
 #
 # ## A digit it has never seen
 #
@@ -681,8 +685,9 @@ bottleneck = int(table.index[(table["normal"] <= MOST) & (table["ROC-AUC"] >= LE
 # ## Break it: a bottleneck as wide as the row
 #
 # At width {{ n_pixels }} the code has a number for each pixel, and nothing forces the network to
-# choose what to keep. Send it what it was not fitted on: nines, digits in a mirror, an empty image,
-# random noise.
+# choose what to keep: it may learn to copy ([Goodfellow, Bengio and Courville 2016, chapter
+# 14](https://www.deeplearningbook.org/contents/autoencoders.html)). Send it what it was not fitted
+# on: nines, digits in a mirror, an empty image, random noise.
 #
 # > **Predict.** Which of the four come out right at width 8? Which at {{ n_pixels }}?
 
@@ -711,7 +716,7 @@ line = line.astype("float32")
 strips = [line] + [np.asarray(trained[w, 0][1](trained[w, 0][0](line))) for w in (8, 64)]
 figure, ax = plt.subplots(figsize=(5.2, 2.6))
 tiles(ax, np.concatenate(strips), columns=7)
-for i, name in enumerate(("row", "8", "64")):
+for i, name in enumerate(("row", "width 8", "width 64")):
     ax.text(-3, 9 * i + 3.5, name, ha="right", va="center")
 for x, name in ((8, "nines"), (26, "mirrored"), (39.5, "empty"), (53, "noise")):
     ax.text(x, -3, name, ha="center")
@@ -742,7 +747,6 @@ assert (times_better > 3).all(), "mirrored digits too"
 assert empty_lower == len(seeds), "an empty image has a smaller error than normal rows, at 8"
 assert (broken["noise"] > grey).all(axis=None), "noise is rebuilt worse than by plain grey"
 assert rescued == len(seeds) and package.mean() > auc[64].mean() + 0.1
-assert abs(package.mean() - auc[8].mean()) < 0.04, "about where the plain one is at 8"
 assert (package < np.array(knn_auc)).all(), "and behind kNN"
 
 # %% [markdown]
@@ -762,8 +766,8 @@ assert (package < np.array(knn_auc)).all(), "and behind kNN"
 # has a second hidden layer, adds noise to the rows in training and asks for them without it, and
 # weighs each column's error. With `AutoencoderDetector(bottleneck=64, epochs=15)` the mean ROC-AUC
 # is {{ package.mean():.2f}}, above the plain network of that width in {{ rescued }} of
-# {{ len(seeds) }} splits. Which of its measures does it, this run cannot say. So a narrow code is
-# one way to keep a network from copying, not the only one. kNN stays ahead of this one as well.
+# {{ len(seeds) }} splits. Which of its measures does it, this run cannot say, but it was not a
+# narrow code. kNN stays ahead here too.
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3: the perfect copier (6 minutes)
