@@ -102,9 +102,9 @@ layer(fit_rows[:3], random_weights, np.zeros(5)).round(2)
 
 # %% [markdown]
 # Three rows came in, and each left as 5 numbers, none below zero. Each of the 5 outputs is called a
-# *unit*. Without the bend, two layers on end would be one matrix times another, which is again one
-# matrix: a chain of any length could do no more than one layer. The bend is what lets networks
-# follow curves.
+# *unit*. Without the bend, two layers one after the other would be one matrix times another, which
+# is again one matrix: a chain of any length could do no more than one layer. The bend is what lets
+# networks follow curves.
 #
 # ## Two networks and a narrow place
 #
