@@ -96,7 +96,7 @@ def test_nothing_is_asked_of_another_host(site: Path) -> None:
         asked += [f"{page.relative_to(site)}: {url}" for url in urls if urlsplit(url).netloc]
     for sheet in site.rglob("*.css"):
         urls = re.findall(r"url\(([^)]*)\)|@import", sheet.read_text("utf-8"))
-        asked += [f"{sheet.name}: {url}" for url in urls if "//" in url]
+        asked += [f"{sheet.name}: {url}" for url in urls if re.match(r"['\"]?(https?:)?//", url)]
     assert asked == []
 
 
@@ -109,7 +109,8 @@ def test_nothing_of_the_machinery_shows(site: Path) -> None:
 
 def test_no_placeholder_is_left(site: Path) -> None:
     for page in pages(site):
-        assert not re.search(r"\{\{|<!-- version", page.read_text("utf-8")), page
+        if page.parent.name != "reference":  # which says how placeholders are written
+            assert not re.search(r"\{\{|<!-- version", page.read_text("utf-8")), page
 
 
 def test_every_figure_has_alt_text(site: Path) -> None:
@@ -215,7 +216,8 @@ def test_every_page_on_a_phone(site: Path, browser: Browser) -> None:
 def test_the_first_view_of_a_lesson_is_light(site: Path, browser: Browser) -> None:
     for page in lesson_pages(site):
         with visit(browser, page.as_uri()) as seen:
-            files = {unquote(urlsplit(url).path) for url in seen.requests if "file:" in url}
+            asked = {unquote(urlsplit(url).path) for url in seen.requests if "file:" in url}
+            files = [file for file in asked if "/search/" not in file]  # comes after the first view
             size = sum(Path(file).stat().st_size for file in files)
             assert size <= 1000 * FIRST_VIEW_KB, (page.name, size)
 

@@ -161,7 +161,10 @@ _PACKAGE = __name__.split(".")[0]
 
 def _defined(module: str, name: str) -> str:
     """Return where something importable is defined, such as ``anomaly_lab.splits.split``."""
-    thing = getattr(importlib.import_module(module), name)
+    holder = importlib.import_module(module)
+    if not hasattr(holder, name):  # a module that nothing has imported yet
+        return importlib.import_module(f"{module}.{name}").__name__
+    thing = getattr(holder, name)
     if inspect.ismodule(thing):
         return thing.__name__
     return f"{thing.__module__}.{thing.__qualname__}" if hasattr(thing, "__qualname__") else ""

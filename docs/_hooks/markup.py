@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from latex2mathml.converter import convert
 
 _MATHS = re.compile(r"\$\$(.+?)\$\$|\$([^$\s](?:[^$]*?[^$\s])?)\$", re.DOTALL)
+_UNCOLOURED = re.compile(r'<span class="[nw]">([^<]*)</span>')  # names and blanks
 _VERBATIM = {"code", "pre", "script", "style", "math", "svg"}
 _FIGURE = '<figure class="picture">'
 _WIDE = 560  # pixels; a figure wider than this scrolls sideways on a phone
@@ -91,6 +92,7 @@ def _code(cell: Tag, tag: str) -> str:
     if pre is None:
         return ""
     code = pre.decode_contents().removeprefix("<span></span>")
+    code = _UNCOLOURED.sub(r"\1", code)
     block = f'<div class="highlight"><pre><code>{code}</code></pre></div>'
     if tag == "fold":
         return f'<details class="code"><summary>Show the code</summary>{block}</details>\n'
@@ -115,6 +117,8 @@ def finish(html: str) -> str:
         table.attrs.pop("style", None)
         scroll = page.new_tag("div", attrs={"class": "scroll", "tabindex": "0"})
         table.wrap(scroll)
+    for formula in page.select("math[display='block']"):
+        formula.wrap(page.new_tag("div", attrs={"class": "scroll", "tabindex": "0"}))
     for style in page.select("style"):
         style.decompose()
     return str(page)
