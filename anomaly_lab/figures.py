@@ -110,10 +110,14 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     for light, dark in _ON_DARK.items():
         body = body.replace(light, f"light-dark({light}, {dark})")
     body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
-    body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a point are enough
+    body = re.sub(r"<[^>]+>", _shortened, body)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
     return (
         f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="max-width: '
         f"{inches * 108:.0f}px; fill: currentColor; stroke-linejoin: round; stroke-linecap: butt"
         f'">{body.strip()}'
     )
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])  # hundredths of a point are enough

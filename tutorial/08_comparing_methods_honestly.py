@@ -693,8 +693,8 @@ for row_seed, row_best in lottery.idxmax(axis=1).items():
 # none, on this table. The cure is to fix the seeds beforehand and to print all of them.
 
 # %% [markdown]
-# Choosing the table too gives more freedom still. Of the {{ n_runs }} runs of the larger comparison,
-# {{ wins_text }}. Each run would make a headline.
+# Choosing the table too gives more freedom still. Of the {{ n_runs }} runs of the larger
+# comparison, {{ wins_text }}. Each run would make a headline.
 
 # %% [markdown]
 # ## Key points

@@ -7,6 +7,7 @@ installed that the package needs, and each of the package's files that the run i
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
 import importlib.metadata
 import json
@@ -127,7 +128,7 @@ def run(lesson: Lesson) -> Run:
     """
     start = time.perf_counter()
     try:
-        texts, outputs, files = _execute(lesson)
+        texts, outputs, files = asyncio.run(_execute(lesson))
     except MissingDataError as error:
         if not os.environ.get("ANOMALY_LAB_OFFLINE"):
             raise
@@ -204,7 +205,7 @@ def _hint(code: str) -> tuple[str, str]:
     return match[1].strip(), code
 
 
-def _execute(
+async def _execute(
     lesson: Lesson,
 ) -> tuple[dict[int, str], dict[int, list[dict[str, Any]]], list[str]]:
     texts: dict[int, str] = {}
@@ -217,18 +218,18 @@ def _execute(
             extra_arguments=["--IPKernelApp.log_level=40"],
             resources={"metadata": {"path": folder}},
         )
-        with client.setup_kernel(env={**os.environ, **_ENVIRONMENT}):
-            _send(client, _WATCH)
+        async with client.async_setup_kernel(env={**os.environ, **_ENVIRONMENT}):
+            await _send(client, _WATCH)
             for step in _steps(lesson):
-                came = _try(client, lesson, step)
+                came = await _try(client, lesson, step)
                 if step.verdict:
                     _compare(lesson, step, came)
                 elif step.keep and lesson.cells[step.place].kind == "markdown":
                     texts[step.place] = came[0]["data"]["text/markdown"].strip()
                 elif step.keep:
                     outputs[step.place] = [_clean(lesson, step, output) for output in came]
-            files = json.loads(_send(client, "print(_files())")[0]["text"])
-    return texts, outputs, files
+            listed = await _send(client, "print(_files())")
+    return texts, outputs, json.loads(listed[0]["text"])
 
 
 # Runs before a lesson: notes each file of the package that is imported or opened.
@@ -251,9 +252,9 @@ from anomaly_lab.lessons.source import read as _read
 """
 
 
-def _try(client: NotebookClient, lesson: Lesson, step: _Step) -> list[dict[str, Any]]:
+async def _try(client: NotebookClient, lesson: Lesson, step: _Step) -> list[dict[str, Any]]:
     try:
-        return _send(client, step.code)
+        return await _send(client, step.code)
     except CellTimeoutError:
         problem = f"takes longer than {CELL_SECONDS} s"
     except DeadKernelError:
@@ -265,10 +266,10 @@ def _try(client: NotebookClient, lesson: Lesson, step: _Step) -> list[dict[str, 
     raise LessonError(f"{_where(lesson, step)} {problem}")
 
 
-def _send(client: NotebookClient, code: str) -> list[dict[str, Any]]:
+async def _send(client: NotebookClient, code: str) -> list[dict[str, Any]]:
     cell = new_code_cell(code)
     client.nb.cells.append(cell)
-    client.execute_cell(cell, len(client.nb.cells) - 1)
+    await client.async_execute_cell(cell, len(client.nb.cells) - 1)
     return [dict(output) for output in cell.outputs]
 
 

@@ -19,7 +19,7 @@ SECTIONS = ("Break it", "Key points", "Test yourself", "Sources")
 _TYPED = re.compile(r"\d+[.,]\d+|\d\d+|\d ?%|\b\d+ of \d+\b")
 # What may hold numbers that no run could give: code, maths, links, headings, placeholders.
 _NOT_PROSE = re.compile(
-    r"```.*?```|`[^`]*`|\$[^$]*\$|\[[^\]]*\]\([^)]*\)|<[^>]+>|^#+ .*$|" + PLACEHOLDER.pattern,
+    r"```.*?```|`[^`]*`|\$[^$]*\$|\[[^\]]*\]\([^)]*\)|<[^>]+>|^#+ [^\n]*|" + PLACEHOLDER.pattern,
     re.DOTALL | re.MULTILINE,
 )
 
