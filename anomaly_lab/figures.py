@@ -107,17 +107,24 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     view_box = re.search(r'viewBox="[^"]*"', body)
     assert view_box
     body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
-    for light, dark in _ON_DARK.items():
-        body = body.replace(light, f"light-dark({light}, {dark})")
+    colours = {light: dark for light, dark in _ON_DARK.items() if light in body}
+    for light in colours:
+        body = body.replace(light, f"var(--{light[1:]})")
+    defined = "".join(f"--{a[1:]}: light-dark({a}, {b}); " for a, b in colours.items())
     body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
     body = re.sub(r"<[^>]+>", _shortened, body)
+    body = re.sub(r">\s+<", "><", body)
+    needed = set(re.findall(r'(?:href="#|url\(#)([^")]+)', body))
+    body = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in needed else "", body)
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
     return (
-        f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="max-width: '
+        f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="{defined}max-width: '
         f"{inches * 108:.0f}px; fill: currentColor; stroke-linejoin: round; stroke-linecap: butt"
         f'">{body.strip()}'
     )
 
 
 def _shortened(tag: re.Match[str]) -> str:
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])  # hundredths of a point are enough
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])  # hundredths of a point are enough
+    text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
+    return re.sub(r" ?\n(?=[A-Za-z\"])", "", text)

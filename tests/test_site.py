@@ -217,7 +217,7 @@ def test_the_first_view_of_a_lesson_is_light(site: Path, browser: Browser) -> No
     for page in lesson_pages(site):
         with visit(browser, page.as_uri()) as seen:
             asked = {unquote(urlsplit(url).path) for url in seen.requests if "file:" in url}
-            files = [file for file in asked if "/search/" not in file]  # comes after the first view
+            files = [file for file in asked if "/search" not in file]  # come after the first view
             size = sum(Path(file).stat().st_size for file in files)
             assert size <= 1000 * FIRST_VIEW_KB, (page.name, size)
 

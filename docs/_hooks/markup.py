@@ -84,16 +84,22 @@ def _prose(cell: Tag) -> str:
         first = quote.find("strong")
         if first is not None:
             quote["class"] = first.get_text().strip(". ").lower()
+    for pre in body.select(".highlight > pre"):
+        pre.replace_with(BeautifulSoup(f"<pre>{_block(pre)}</pre>", "html.parser"))
     return body.decode_contents().strip()
+
+
+def _block(pre: Tag) -> str:
+    """Return highlighted code as the theme styles it, and lets it scroll."""
+    code = pre.decode_contents().removeprefix("<span></span>")
+    return "<code>" + _UNCOLOURED.sub(r"\1", code) + "</code>"
 
 
 def _code(cell: Tag, tag: str) -> str:
     pre = cell.select_one("[class*='highlight'] pre")
     if pre is None:
         return ""
-    code = pre.decode_contents().removeprefix("<span></span>")
-    code = _UNCOLOURED.sub(r"\1", code)
-    block = f'<div class="highlight"><pre><code>{code}</code></pre></div>'
+    block = f'<div class="highlight"><pre>{_block(pre)}</pre></div>'
     if tag == "fold":
         return f'<details class="code"><summary>Show the code</summary>{block}</details>\n'
     return block + "\n"
