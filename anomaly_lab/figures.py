@@ -125,6 +125,7 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
 
 
 def _shortened(tag: re.Match[str]) -> str:
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])  # hundredths of a point are enough
+    # Hundredths of a point are enough, but not of the scale of an image.
+    text = re.sub(r"matrix\([^)]*\)|(\d\.\d\d)\d+", lambda found: found[1] or found[0], tag[0])
     text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
     return re.sub(r" ?\n(?=[A-Za-z\"])", "", text)

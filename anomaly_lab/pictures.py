@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -158,12 +159,12 @@ def score_map(
     xs, ys = (np.linspace(low[i], high[i], _CELLS) for i in (0, 1))
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
     scores = detector.anomaly_score(grid).reshape(_CELLS, _CELLS)
-    ranks = scores.ravel().argsort().argsort().reshape(scores.shape) / scores.size
-    extent = (low[0], high[0], low[1], high[1])
+    ranks = np.searchsorted(np.sort(scores, axis=None), scores) / scores.size
+    half = (high - low) / (_CELLS - 1) / 2  # a cell, so that its middle is where its score is from
     ax.imshow(
         ranks,
         origin="lower",
-        extent=extent,
+        extent=(low[0] - half[0], high[0] + half[0], low[1] - half[1], high[1] + half[1]),
         cmap=_FADE,
         vmin=0,
         vmax=1,
@@ -183,7 +184,11 @@ def images(
     shape: tuple[int, int] = (8, 8),
     vmax: float | None = None,
 ) -> None:
-    """Draw rows of pixel values as small grey images, side by side in one axes.
+    """Draw rows of pixel values as small grey images on a mat, side by side in one axes.
+
+    The mat, one pixel wide, is of a middle grey, so that the edge of an image is seen on a white
+    and on a dark page. The axes count pixels from the top left one of the first image, and the
+    next image starts one pixel after the end of the one before.
 
     Parameters
     ----------
@@ -201,30 +206,32 @@ def images(
     Raises
     ------
     InputError
-        If the rows are not images of that shape.
+        If the rows are not images of that shape, or there are none.
     """
     pixels = np.atleast_2d(np.asarray(rows, dtype=float))
-    if pixels.ndim != 2 or pixels.shape[1] != shape[0] * shape[1]:
+    if pixels.ndim != 2 or pixels.shape[1] != shape[0] * shape[1] or not len(pixels):
         raise InputError(
             f"Expected rows of {shape[0] * shape[1]} pixels for images of {shape[0]} x {shape[1]}, "
             f"got an array of shape {pixels.shape}. Pass the height and width as shape=."
         )
+    canvas = _tiles(pixels, columns or len(pixels), shape)
     ax.imshow(
-        _tiles(pixels, columns or len(pixels), shape),
-        cmap="gray",
+        canvas,
+        cmap=matplotlib.colormaps["gray"].with_extremes(bad=QUIET),
         vmin=0,
         vmax=pixels.max() if vmax is None else vmax,
         interpolation="none",
+        extent=(-1.5, canvas.shape[1] - 1.5, canvas.shape[0] - 1.5, -1.5),
     )
     ax.set_axis_off()
 
 
 def _tiles(pixels: Array, columns: int, shape: tuple[int, int]) -> Array:
-    """Lay images (n, height * width) out on a canvas, one pixel apart; NaN shows nothing."""
+    """Lay images (n, height * width) out on a canvas, with NaN, the mat, around each."""
     height, width = shape
     lines = -(-len(pixels) // columns)
-    canvas = np.full((lines * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    canvas = np.full((lines * (height + 1) + 1, columns * (width + 1) + 1), np.nan)
     for i, image in enumerate(pixels):
-        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
         canvas[top : top + height, left : left + width] = image.reshape(shape)
     return canvas

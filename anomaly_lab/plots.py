@@ -266,7 +266,7 @@ def training_curve(history: pd.DataFrame, ax: Axes | None = None, title: str | N
         if column in history:
             ax.plot(epochs, history[column], color=look[0], linestyle=look[1])
     epoch, lowest = _lowest(history)
-    ax.plot([epoch], [lowest], "o", markerfacecolor="none", color="black", markersize=8)
+    ax.plot([epoch], [lowest], "ok", markerfacecolor="none", markersize=8, clip_on=False)
     if history.max(axis=None) > 20 * history.min(axis=None) > 0:
         _log_axis(ax, "y")
     else:

@@ -218,6 +218,17 @@ def test_training_curve_marks_the_epoch_that_is_kept() -> None:
     assert {"fitting rows", "held back"} <= set(texts(svg_of(ax)))
 
 
+@pytest.mark.parametrize(
+    "losses", [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [2.0, 0.0, 1.0]], ids=["last", "first", "no loss"]
+)
+def test_training_curve_shows_the_whole_circle(losses: list[float]) -> None:
+    ax = drawn("training_curve", pd.DataFrame({"loss": losses}))
+    circle = ax.lines[-1]
+    box = circle.get_window_extent()
+    inside = ax.bbox.containsx(box.x0) and ax.bbox.containsx(box.x1) and ax.bbox.containsy(box.y0)
+    assert inside or not circle.get_clip_on()
+
+
 @pytest.mark.parametrize("losses", [[0.1], [100.0, 1.0, 0.01], [0.0, 0.0]])
 def test_training_curve_without_held_back_rows(losses: list[float]) -> None:
     svg = svg_of(drawn("training_curve", pd.DataFrame({"loss": losses})))

@@ -118,10 +118,12 @@ assert (residuals**2).sum() <= lost.min() + 1e-9, "lesson 02: no other line lose
 # rest on the same idea: a method that has learnt to rebuild normal rows may give an anomaly away by
 # what it loses.
 #
-# The share that is kept is called the **explained variance**. Of all lines through the mean, the
-# first direction explains most, and so loses least: turn the line degree by degree, and none of the
+# The share that is kept is called the [**explained
+# variance**](../glossary.md#explained-variance). Of all lines through the mean, the first direction
+# explains most, and so loses least: turn the line degree by degree, and none of the
 # {{ len(angles) }} lines leaves a smaller sum of squared residuals. The directions are the
-# **principal components**, the method is [PCA](../glossary.md#pca), principal component analysis
+# [**principal components**](../glossary.md#principal-component), the method is
+# [PCA](../glossary.md#pca), principal component analysis
 # ([Jolliffe and Cadima 2016](https://doi.org/10.1098/rsta.2015.0202)).
 #
 # > **Note.** This is not the line of a regression. A regression predicts the current from the speed

@@ -35,17 +35,6 @@ from anomaly_lab.pictures import LOOKS, QUIET, STYLE, images, show
 plt.style.use(STYLE)
 PURPLE, GREEN, OCHRE = (LOOKS[name][0] for name in ("autoencoder", "knn", "pca"))
 
-
-def tiles(ax, rows, columns=1):
-    """Draw images on a grey mat, so that their edges can be seen on a white page too."""
-    images(ax, rows, columns=columns, vmax=1)
-    left, right = ax.get_xlim()
-    low, high = ax.get_ylim()
-    corner, width, height = (left - 1, high - 1), right - left + 2, low - high + 2
-    ax.add_patch(plt.Rectangle(corner, width, height, color=QUIET, zorder=-1))
-    ax.set(xlim=(left - 1, right + 1), ylim=(low + 1, high - 1))
-
-
 # %% [markdown]
 # ## A row is an image
 #
@@ -177,7 +166,6 @@ history = train(encoder, decoder, fit_rows, held_back=held_back)
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(5.4, 2.9))
 plots.training_curve(history, ax=ax)
-ax.set_xlim(1, len(history) + 1)
 show(ax, plots.describe_training_curve(history))
 
 # %% tags=["claim"]
@@ -208,8 +196,8 @@ picked = [examples[digit] for digit in (0, 3, 4)]
 figure, axes = plt.subplots(3, 3, figsize=(6, 3.6), width_ratios=(1, 2.4, 1))
 limit = np.abs(codes[picked]).max() * 1.1
 for line, row in zip(axes, picked, strict=True):
-    tiles(line[0], test_rows[[row]])
-    tiles(line[2], rebuilt[[row]])
+    images(line[0], test_rows[[row]], vmax=1)
+    images(line[2], rebuilt[[row]], vmax=1)
     line[1].bar(range(1, 9), codes[row], color=PURPLE, width=0.6)
     line[1].axhline(0, color=QUIET, linewidth=0.8)
     line[1].set(ylim=(-limit, limit), xticks=[], yticks=[])
@@ -359,7 +347,7 @@ narrow = widths[:-1]
 strips = [test_rows[examples]]
 strips += [np.asarray(trained[width, 0][1](trained[width, 0][0](strips[0]))) for width in narrow]
 figure, ax = plt.subplots(figsize=(5.2, 4))
-tiles(ax, np.concatenate(strips), columns=9)
+images(ax, np.concatenate(strips), columns=9, vmax=1)
 for line, name in enumerate(["row", *narrow]):
     ax.text(-3, 9 * line + 3.5, name if line == 0 else f"width {name}", ha="right", va="center")
 show(
@@ -494,7 +482,7 @@ drawn = turn_each(test_rows[examples[5]])  # (unit, turn, pixel)
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(6.2, 3))
-tiles(ax, drawn.reshape(-1, 64), columns=9)
+images(ax, drawn.reshape(-1, 64), columns=9, vmax=1)
 for unit in range(4):
     ax.text(-3, 9 * unit + 3.5, f"unit {unit + 1}", ha="right", va="center", fontsize=9)
 for turn, name in ((0, "-2 sd"), (4, "the five"), (8, "+2 sd")):
@@ -550,7 +538,8 @@ assert 0.15 * n_ends < others < 0.6 * n_ends, "of all digits' ends a good part, 
 groups = {"normal": test_rows[labels == 0][:9], "nines": test_rows[labels == 1][:9]}
 figure, axes = plt.subplots(2, 1, figsize=(5.2, 3))
 for ax, (name, group) in zip(axes, groups.items(), strict=True):
-    tiles(ax, np.concatenate([group, np.asarray(decoder(encoder(group)))]), columns=9)
+    rebuilt_group = np.asarray(decoder(encoder(group)))
+    images(ax, np.concatenate([group, rebuilt_group]), columns=9, vmax=1)
     ax.text(-3, 3.5, name, ha="right", va="center")
     ax.text(-3, 12.5, "rebuilt", ha="right", va="center")
 show(
@@ -715,7 +704,7 @@ line = np.concatenate([test_rows[labels == 1][:2], two, np.zeros((1, 64)), noise
 line = line.astype("float32")
 strips = [line] + [np.asarray(trained[w, 0][1](trained[w, 0][0](line))) for w in (8, 64)]
 figure, ax = plt.subplots(figsize=(5.2, 2.6))
-tiles(ax, np.concatenate(strips), columns=7)
+images(ax, np.concatenate(strips), columns=7, vmax=1)
 for i, name in enumerate(("row", "width 8", "width 64")):
     ax.text(-3, 9 * i + 3.5, name, ha="right", va="center")
 for x, name in ((8, "nines"), (26, "mirrored"), (39.5, "empty"), (53, "noise")):
