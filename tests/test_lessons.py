@@ -675,7 +675,7 @@ from anomaly_lab.thresholds import parse
 print(len((Path(anomaly_lab.__file__).parent / "report_template.html").read_text()) > 0)
 """
 )
-EDITS = """
+SETUP = """
 import json, sys
 from pathlib import Path
 import anomaly_lab
@@ -687,7 +687,8 @@ assert package.parent == lesson.parent
 
 def fresh():
     return execute.load(read(lesson)) is not None
-
+"""
+EDITS = """
 def fresh_with(name, added):
     path = package / name
     before = path.read_bytes()
@@ -716,23 +717,28 @@ FRESH = {
 @pytest.fixture(scope="module")
 def fresh_after(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
     """Whether what is kept of a lesson still holds, for each edit of the package."""
-    folder = tmp_path_factory.mktemp("copy")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(anomaly_lab.__file__).parent, folder / "anomaly_lab", ignore=ignored)
-    lesson = write(folder, USES_THE_PACKAGE)
-    cache = tmp_path_factory.mktemp("cache")
-    paths = {"PYTHONPATH": str(folder), "ANOMALY_LAB_CACHE": str(cache)}
-    edits = {**STALE, **FRESH}
-    done = subprocess.run(
-        [sys.executable, "-c", EDITS, str(lesson.path), json.dumps(list(edits.values()))],
-        cwd=folder,  # first on the path of -c
-        env={**os.environ, **paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip([*edits, "nothing"], json.loads(done.stdout), strict=True))
+    cache, edits = tmp_path_factory.mktemp("cache"), {**STALE, **FRESH}
+
+    def in_a_copy(code: str, *arguments: str) -> Any:
+        folder = tmp_path_factory.mktemp("copy")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(Path(anomaly_lab.__file__).parent, folder / "anomaly_lab", ignore=ignored)
+        lesson = write(folder, USES_THE_PACKAGE)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(lesson.path), *arguments],
+            cwd=folder,  # first on the path of -c
+            env={**os.environ, "PYTHONPATH": str(folder), "ANOMALY_LAB_CACHE": str(cache)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    names = [*edits, "nothing"]
+    found = in_a_copy(SETUP + EDITS, json.dumps(list(edits.values())))
+    again = in_a_copy(SETUP + "print(json.dumps(fresh()))")
+    return {**dict(zip(names, found, strict=True)), "the package's place": again}
 
 
 @pytest.mark.parametrize("edit", STALE)
@@ -740,7 +746,7 @@ def test_a_lesson_is_run_again_after_a_change_of(edit: str, fresh_after: dict[st
     assert not fresh_after[edit]
 
 
-@pytest.mark.parametrize("edit", [*FRESH, "nothing"])
+@pytest.mark.parametrize("edit", [*FRESH, "nothing", "the package's place"])
 def test_a_lesson_is_not_run_again_after_a_change_of(
     edit: str, fresh_after: dict[str, bool]
 ) -> None:

@@ -322,7 +322,9 @@ def _key(lesson: Lesson) -> str:
 
 
 def _digests(files: Iterable[str]) -> dict[str, str]:
-    return {file: _digest(Path(file)) for file in files}
+    """Hash files by their paths from the package's folder, so that a copy of it counts the same."""
+    names = [os.path.relpath(_PACKAGE / file, _PACKAGE) for file in files]
+    return {name: _digest(_PACKAGE / name) for name in names}
 
 
 def _digest(path: Path) -> str:

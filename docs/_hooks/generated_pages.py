@@ -26,7 +26,7 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 COMMANDS = ("", "compare", "datasets", "datasets show", "datasets fetch", "detectors",
-            "detectors show", "doctor")  # fmt: skip
+            "detectors show", "doctor", "start", "check", "grade")  # fmt: skip
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
