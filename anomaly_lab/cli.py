@@ -52,7 +52,7 @@ class PlainErrors(TyperGroup):
             err.print(str(error), markup=False, highlight=False)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            err.print("Interrupted. Nothing was written.")
+            err.print("Interrupted. No file was left half-written.")
             raise typer.Exit(130) from None
         except (OSError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
             if os.environ.get("ANOMALY_LAB_DEBUG"):

@@ -12,6 +12,11 @@ out = Console()
 err = Console(stderr=True)
 
 
+def say(text: str) -> None:
+    """Print a line as it is: no markup, no colours, not broken, so that paths can be copied."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
     """Show a progress bar while the block runs, and give the function that moves it."""

@@ -307,6 +307,10 @@ def test_an_unknown_lesson_lists_those_there_are() -> None:
         find("99")
 
 
+def test_a_lesson_is_found_without_its_zero() -> None:
+    assert find("4") == find("04")
+
+
 # The checks
 
 
@@ -360,6 +364,11 @@ def test_a_check_leaves_the_notebooks_names_alone(small: Lesson) -> None:
 
 def test_a_name_in_the_notebook_does_not_stand_in_for_the_check(small: Lesson) -> None:
     assert verdict_on(small, "twice = abs\ndef check_1(twice): pass").state == "wrong"
+
+
+def test_a_name_of_pythons_own_does_not_stop_a_check(small: Lesson) -> None:
+    names = names_of("x = [0, 1, 2, 3, 4]; middle = 2; sum = 3; x = __import__('numpy').array(x)")
+    assert judge(small.exercise("07.2"), names).state == "right"
 
 
 def test_a_check_without_a_message_still_says_wrong(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ import typer
 from rich.text import Text
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.terminal import new_table, out, progress_bar
+from anomaly_lab.terminal import new_table, out, progress_bar, say
 
 if TYPE_CHECKING:
     from anomaly_lab.labs.grading import Grade
@@ -46,15 +45,15 @@ def start(
     from anomaly_lab.lessons import lessons
 
     for laid in lay(folder, lessons()):
-        out.print(f"{laid.path}  {laid.what}", markup=False, highlight=False)
+        say(f"{laid.path}  {laid.what}")
     if open_lab is None:
         open_lab = _has_screen()
     if open_lab and importlib.util.find_spec("jupyterlab"):
-        out.print("Opening JupyterLab; end it with Ctrl+C.")
+        say("Opening JupyterLab; end it with Ctrl+C.")
         subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False)
     else:
-        out.print(f"Open them with: {Path(sys.executable).name} -m jupyterlab {folder}")
-    out.print("See how far you are with: anomaly-lab check", highlight=False)
+        say(f"Open them with: {Path(sys.executable).name} -m jupyterlab {folder}")
+    say("See how far you are with: anomaly-lab check")
 
 
 def check(
@@ -91,7 +90,7 @@ def check(
             limits = Limits(seconds, memory)
             results += labs.checked(place, one, there[one.number], state, limits)
     _print_results(results)
-    _print_next(wanted, results, there)
+    _print_next([*wanted, *lessons()], state.known(), labs.notebooks(place, lessons()))
 
 
 def grade(
@@ -119,21 +118,29 @@ def grade(
     from anomaly_lab.lessons import find
 
     paths.check_writable(csv)
+    if csv.resolve().parent == submissions.resolve():
+        raise InputError(
+            f"{csv} would be taken for a submission. Name a file elsewhere with --csv."
+        )
     wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
     kept = csv.with_name(f".{csv.name}.partly")
-    with progress_bar() as progress:
-        grades = grading.grade(
-            submissions,
-            wanted,
-            kept=kept,
-            limits=Limits(seconds, memory),
-            workers=workers,
-            progress=progress,
-        )
+    try:
+        with progress_bar() as progress:
+            grades = grading.grade(
+                submissions,
+                wanted,
+                kept=kept,
+                limits=Limits(seconds, memory),
+                workers=workers,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        say("Interrupted. The same command goes on from here.")
+        raise typer.Exit(130) from None
     grading.write(grades, csv)
     kept.unlink(missing_ok=True)
     _print_grades(grades)
-    out.print(f"Grades: {csv}", highlight=False)
+    say(f"Grades: {csv}")
 
 
 def _need_lab() -> None:
@@ -157,7 +164,7 @@ def _has_screen() -> bool:
 
 
 def _handed_in(submissions: Path) -> list[Lesson]:
-    from anomaly_lab.labs.folder import lesson_of
+    from anomaly_lab.labs.notebook import lesson_of
     from anomaly_lab.lessons import lessons
 
     numbers = {lesson_of(path) for path in submissions.rglob("*.ipynb")}
@@ -170,28 +177,24 @@ def _handed_in(submissions: Path) -> list[Lesson]:
     return found
 
 
-def _print_results(results: Iterable[Result]) -> None:
+def _print_results(results: list[Result]) -> None:
     table = new_table("exercise", "", "what is missing")
     for result in results:
         style = _COLOURS.get(result.state, "dim")
         table.add_row(result.exercise, Text(result.state, style), Text(result.message))
     out.print(table)
+    say(f"{sum(result.right for result in results)} of {len(results)} right.")
 
 
-def _print_next(wanted: list[Lesson], results: list[Result], there: dict[str, Path]) -> None:
-    right = {result.exercise for result in results if result.right}
-    out.print(f"{len(right)} of {len(results)} right.", highlight=False)
-    for lesson in wanted:
+def _print_next(order: list[Lesson], known: dict[str, Result], there: dict[str, Path]) -> None:
+    for lesson in order:
         for exercise in lesson.exercises:
-            if lesson.number in there and exercise.name not in right:
+            done = exercise.name in known and known[exercise.name].right
+            if lesson.number in there and not done:
                 title = exercise.cells[0].source.split("\n")[0].lstrip("# ")
-                out.print(
-                    f"Next: {exercise.name} in {there[lesson.number].name}. {title}",
-                    markup=False,
-                    highlight=False,
-                )
+                say(f"Next: {exercise.name} in {there[lesson.number].name}. {title}")
                 return
-    out.print("All done.")
+    say("All done.")
 
 
 def _print_grades(grades: list[Grade]) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import nbformat
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.labs.notebook import fault, lesson_of
 from anomaly_lab.labs.running import SLOW, Limits, Result, run
-from anomaly_lab.lessons.notebooks import LESSON, student
+from anomaly_lab.lessons.checks import ERROR
+from anomaly_lab.lessons.notebooks import student
 from anomaly_lab.lessons.source import Lesson
-from anomaly_lab.paths import write_whole
+from anomaly_lab.paths import check_writable, write_whole
 
 NEW, SAME, UPDATED, KEPT, BESIDE = "new", "unchanged", "updated", "yours", "beside yours"
 _STATE = ".anomaly_lab.json"
@@ -64,9 +66,11 @@ class State:
     def of(cls, folder: Path) -> State:
         """Return what is remembered of a folder; nothing where the file is missing or damaged."""
         try:
-            return cls(**json.loads((folder / _STATE).read_text("utf-8")))
-        except (OSError, TypeError, ValueError):
+            state = cls(**json.loads((folder / _STATE).read_text("utf-8")))
+            state.known()
+        except (AttributeError, OSError, TypeError, ValueError):
             return cls()
+        return state if isinstance(state.laid, dict) and isinstance(state.checked, dict) else cls()
 
     def keep(self, folder: Path) -> None:
         """Write it into the folder."""
@@ -115,22 +119,18 @@ def lay(folder: Path, lessons: Sequence[Lesson]) -> list[Laid]:
 
 def _place(folder: Path, lesson: Lesson, new: str, before: str | None) -> tuple[Path, str]:
     """Return where a notebook goes, and what that means; `before` is what was laid down last."""
-    path = folder / f"{lesson.slug}.ipynb"
-    if not path.exists():
-        return path, NEW
-    there = _hash(path.read_bytes())
-    if there == new:
-        return path, SAME
-    if there == before:
-        return path, UPDATED
-    if before == new:
-        return path, KEPT
-    n = 2
-    while (path := folder / f"{lesson.slug}_{n}.ipynb").exists():
-        if _hash(path.read_bytes()) == new:
+    path, n = folder / f"{lesson.slug}.ipynb", 1
+    while path.exists():
+        there = _hash(path.read_bytes())
+        if there == new:
             return path, SAME
+        if there == before:
+            return path, UPDATED
+        if before == new:
+            return path, KEPT
         n += 1
-    return path, BESIDE
+        path = folder / f"{lesson.slug}_{n}.ipynb"
+    return path, BESIDE if n > 1 else NEW
 
 
 def notebooks(folder: Path, lessons: Sequence[Lesson]) -> dict[str, Path]:
@@ -152,17 +152,9 @@ def notebooks(folder: Path, lessons: Sequence[Lesson]) -> dict[str, Path]:
         return _hash(path.read_bytes()) not in blank, path.stat().st_mtime
 
     numbers = {lesson.number for lesson in lessons}
-    found = {lesson_of(path): path for path in sorted(folder.glob("*.ipynb"), key=worked_in)}
+    files = [path for path in folder.glob("*.ipynb") if path.is_file()]
+    found = {lesson_of(path): path for path in sorted(files, key=worked_in)}
     return {number: path for number, path in found.items() if number in numbers}
-
-
-def lesson_of(path: Path) -> str:
-    """Return the number of a notebook's lesson, by what it says or by its name; else nothing."""
-    try:
-        said = nbformat.read(path, as_version=4).metadata.get(LESSON, "")
-    except Exception:  # whatever is wrong with the file: nbformat raises many kinds
-        said = ""
-    return str(said or path.name[:2])
 
 
 def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limits) -> list[Result]:
@@ -182,13 +174,23 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     Returns
     -------
     list of Result
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
     """
-    content = _hash(path.read_bytes() + lesson.path.read_bytes())
+    check_writable(folder / _STATE)
+    content = _hash(path.read_bytes() + lesson.path.read_bytes() + repr(limits).encode())
     if state.checked.get(lesson.number) == content:
         known = [state.known().get(exercise.name) for exercise in lesson.exercises]
         if all(result and result.state != SLOW for result in known):
             return [result for result in known if result]
-    results = run(path, lesson, folder, limits)
+    problem = fault(path)
+    if problem:
+        results = [Result(exercise.name, ERROR, problem) for exercise in lesson.exercises]
+    else:
+        results = run(path, lesson, folder, limits)
     state.checked[lesson.number] = content
     state.results |= {result.exercise: asdict(result) for result in results}
     state.keep(folder)

@@ -6,22 +6,22 @@ nothing else: every notebook runs in a process of its own, within limits, in a f
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from threading import Lock
-
-import nbformat
+from threading import Event, Lock
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.labs.folder import lesson_of
+from anomaly_lab.labs.notebook import fault, lesson_of, printable, worked_in
 from anomaly_lab.labs.running import Limits, Result, run
 from anomaly_lab.lessons.checks import ERROR
 from anomaly_lab.lessons.source import Lesson
@@ -115,24 +115,26 @@ def grade(
     students = sorted(path for path in submissions.iterdir() if not path.name.startswith("."))
     if not students:
         raise InputError(f"Expected one file or folder a student in {submissions}; it is empty.")
-    tasks = [task for path in students for task in _tasks(path, lessons)]
-    known = _Kept(kept)
-    done = 0
+    tasks = [t for path, name in _names(students) for t in _tasks(path, name, lessons)]
+    limits = limits or Limits()
+    known = _Kept(kept, limits)
+    stop = Event()
 
     def one(task: _Task) -> list[Grade]:
-        nonlocal done
-        results = known.of(task) or known.add(task, _graded(task, limits or Limits()))
-        done += 1
-        if progress:
-            progress(done, len(tasks), task.student)
-        return results
+        return known.of(task) or known.add(task, _graded(task, limits, stop))
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        running = {pool.submit(one, task): task for task in tasks}
         try:
-            return sorted(line for lines in pool.map(one, tasks) for line in lines)
+            for done, future in enumerate(as_completed(running), start=1):
+                future.result()  # or what it raised
+                if progress:
+                    progress(done, len(tasks), running[future].student)
         except BaseException:
+            stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+    return sorted(line for future in running for line in future.result())
 
 
 def to_csv(grades: Sequence[Grade]) -> str:
@@ -148,13 +150,19 @@ def to_csv(grades: Sequence[Grade]) -> str:
 
 def _plain(value: object) -> object:
     """Keep a spreadsheet from taking what a student wrote for a formula."""
-    return (
-        f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
-    )
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
 
 
-def _tasks(path: Path, lessons: Sequence[Lesson]) -> list[_Task]:
-    student = path.stem if path.is_file() else path.name
+def _names(paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Name each student by the file, without its ending where that tells it from all others."""
+    names = [printable(path.stem if path.is_file() else path.name) for path in paths]
+    count = Counter(names)
+    named = zip(paths, names, strict=True)
+    return [(path, name if count[name] == 1 else printable(path.name)) for path, name in named]
+
+
+def _tasks(path: Path, student: str, lessons: Sequence[Lesson]) -> list[_Task]:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     files = [p for p in files if ".ipynb_checkpoints" not in p.parts]
     found: dict[str, list[Path]] = {}
@@ -165,25 +173,19 @@ def _tasks(path: Path, lessons: Sequence[Lesson]) -> list[_Task]:
 
 
 def _task(student: str, lesson: Lesson, found: list[Path], files: list[Path]) -> _Task:
+    if len(found) > 1:  # `start` lays a new notebook beside one that was worked in
+        found = [path for path in found if fault(path) or worked_in(path, lesson)] or found[:1]
     if len(found) == 1:
-        return _Task(student, lesson, *_readable(found[0]))
+        problem = fault(found[0])
+        return _Task(student, lesson, None if problem else found[0], problem)
     if found:
-        names = ", ".join(path.name for path in found)
+        names = printable(", ".join(path.name for path in found))
         return _Task(student, lesson, None, f"several notebooks of lesson {lesson.number}: {names}")
-    names = ", ".join(path.name for path in files[:5]) or "nothing"
+    names = printable(", ".join(path.name for path in files[:5])) or "nothing"
     return _Task(student, lesson, None, f"no notebook of lesson {lesson.number} among: {names}")
 
 
-def _readable(path: Path) -> tuple[Path | None, str]:
-    try:
-        nbformat.validate(nbformat.read(path, as_version=4))
-    except Exception as error:  # whatever is wrong with the file: nbformat raises many kinds
-        reason = str(error).strip().split("\n")[0][:200]
-        return None, f"{path.name} is not a notebook that can be read: {reason}"
-    return path, ""
-
-
-def _graded(task: _Task, limits: Limits) -> list[Grade]:
+def _graded(task: _Task, limits: Limits, stop: Event) -> list[Grade]:
     if task.path is None:
         state = ABSENT if task.problem.startswith("no notebook") else ERROR
         results = [Result(e.name, state, task.problem) for e in task.lesson.exercises]
@@ -191,8 +193,8 @@ def _graded(task: _Task, limits: Limits) -> list[Grade]:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / task.path.name
             copy.write_bytes(task.path.read_bytes())
-            results = run(copy, task.lesson, Path(folder), limits)
-    file = task.path.name if task.path else ""
+            results = run(copy, task.lesson, Path(folder), limits, stop)
+    file = printable(task.path.name) if task.path else ""
     return [
         Grade(task.student, r.exercise, int(r.right), r.state, r.seconds, _line(r.message), file)
         for r in results
@@ -206,30 +208,33 @@ def _line(message: str) -> str:
 class _Kept:
     """Grades of notebooks that are done, one line of JSON each, in a file or nowhere."""
 
-    def __init__(self, path: Path | None):
+    def __init__(self, path: Path | None, limits: Limits):
         self.path = path
+        self.limits = limits
         self.lock = Lock()
         self.known: dict[str, list[Grade]] = {}
-        lines = path.read_text("utf-8").split("\n")[:-1] if path and path.exists() else []
-        for line in lines:
-            key, grades = json.loads(line)
-            self.known[key] = [Grade(**fields) for fields in grades]
+        text = path.read_text("utf-8", errors="replace") if path and path.exists() else ""
+        for line in text.split("\n"):
+            with contextlib.suppress(TypeError, ValueError):  # a line may be half written
+                key, grades = json.loads(line)
+                self.known[key] = [Grade(**fields) for fields in grades]
 
     def of(self, task: _Task) -> list[Grade] | None:
-        return self.known.get(_key(task))
+        return self.known.get(_key(task, self.limits))
 
     def add(self, task: _Task, grades: list[Grade]) -> list[Grade]:
         if self.path:
-            line = json.dumps([_key(task), [asdict(grade) for grade in grades]])
+            line = json.dumps([_key(task, self.limits), [asdict(grade) for grade in grades]])
             with self.lock, self.path.open("a", encoding="utf-8") as file:
-                print(line, file=file)
+                file.write(f"\n{line}")  # the break comes first: the line before may be half one
         return grades
 
 
-def _key(task: _Task) -> str:
-    parts = [task.student.encode(), task.problem.encode(), task.lesson.path.read_bytes()]
+def _key(task: _Task, limits: Limits) -> str:
+    said = (task.student, task.problem, repr(limits))
+    parts = [*(text.encode() for text in said), task.lesson.path.read_bytes()]
     if task.path:
-        parts += [task.path.name.encode(), task.path.read_bytes()]
+        parts += [os.fsencode(task.path.name), task.path.read_bytes()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 

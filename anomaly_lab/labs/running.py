@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import psutil
 
@@ -70,13 +72,15 @@ class Result:
         return self.state == RIGHT
 
 
-def run(notebook: Path, lesson: Lesson, folder: Path, limits: Limits) -> list[Result]:
+def run(
+    notebook: Path, lesson: Lesson, folder: Path, limits: Limits, stop: Event | None = None
+) -> list[Result]:
     """Run a notebook and judge the lesson's exercises by what it defines.
 
     Parameters
     ----------
     notebook : Path
-        A file that nbformat can read.
+        A file that can be read as one.
     lesson : Lesson
         Whose exercises to judge, whatever the notebook says of itself.
     folder : Path
@@ -84,26 +88,43 @@ def run(notebook: Path, lesson: Lesson, folder: Path, limits: Limits) -> list[Re
     limits : Limits
         Where one is passed, the process and those it started are ended; exercises that were
         judged before keep their result.
+    stop : Event, optional
+        Where it is set, the same is done and nothing is returned.
 
     Returns
     -------
     list of Result
         One for each exercise, in order.
+
+    Raises
+    ------
+    CancelledError
+        If `stop` was set.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         written = Path(scratch) / "results.jsonl"
         written.touch()
         start = time.monotonic()
-        state, message = _ended(_start(notebook, lesson, folder, Path(scratch), written), limits)
+        process = _start(notebook, lesson, folder, Path(scratch), written)
+        state, message = _ended(process, limits, stop or Event())
         left = time.monotonic() - start
-        lines = written.read_text("utf-8").split("\n")[:-1]  # the last may be half a line
-    found = {result.exercise: result for result in (Result(**json.loads(x)) for x in lines)}
+        found = _found(written)
     left -= sum(result.seconds for result in found.values())
     results = []
     for exercise in lesson.exercises:
         results.append(found.get(exercise.name) or Result(exercise.name, state, message, left))
         left = left if exercise.name in found else 0.0
     return results
+
+
+def _found(written: Path) -> dict[str, Result]:
+    """Read what the worker wrote, as far as the notebook's code has left it in order."""
+    found = {}
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        for line in written.read_text("utf-8").splitlines():
+            result = Result(**json.loads(line))
+            found[result.exercise] = result
+    return found
 
 
 def _start(
@@ -123,7 +144,7 @@ def _start(
     )
 
 
-def _ended(process: subprocess.Popen[bytes], limits: Limits) -> tuple[str, str]:
+def _ended(process: subprocess.Popen[bytes], limits: Limits, stop: Event) -> tuple[str, str]:
     """Wait for a process within limits; return what to say of exercises that were not judged."""
     end = time.monotonic() + limits.seconds
     try:
@@ -132,7 +153,8 @@ def _ended(process: subprocess.Popen[bytes], limits: Limits) -> tuple[str, str]:
                 return SLOW, f"the notebook took longer than {limits.seconds:g} s"
             if _memory(process.pid) > limits.memory * _GIB:
                 return ERROR, f"the notebook used more than {limits.memory:g} GiB of memory"
-            time.sleep(_WAIT)
+            if stop.wait(_WAIT):
+                raise CancelledError
         return ERROR, f"Python ended before this exercise (exit code {process.returncode})"
     finally:
         _end(process)
@@ -156,10 +178,11 @@ def _memory(pid: int) -> int:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process and what it started, also where it has ended itself."""
+    started = _tree(process.pid)  # while it lives: children of a dead process are nobody's
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    for one in _tree(process.pid):
+    for one in started:
         with contextlib.suppress(psutil.Error):
             one.kill()
     process.wait()

@@ -183,7 +183,8 @@ def lessons(where: Path | None = None) -> list[Lesson]:
 
 
 def find(number: str) -> Lesson:
-    """Return the lesson of this package with a number such as ``"04"``."""
+    """Return the lesson of this package with a number such as ``"04"`` or ``"4"``."""
+    number = number.zfill(2)
     known = {path.stem[:2]: path for path in folder().glob("[0-9][0-9]_*.py")}
     if number not in known:
         raise UnknownNameError("lesson", number, known)

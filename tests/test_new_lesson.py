@@ -1,0 +1,82 @@
+"""The worked example of docs/teach/new-lesson.md: one file, and the lesson is everywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from anomaly_lab.lessons import read
+from anomaly_lab.lessons.notebooks import EXERCISE, blank, solved
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "docs" / "teach" / "14_the_middle.py"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout with the example among the lessons, and nothing else changed."""
+    folder = tmp_path_factory.mktemp("checkout") / "copy"
+    names = ("anomaly_lab", "datasets", "docs", "tests", "tutorial", "mkdocs.yml", "pyproject.toml")
+    for name in names:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copy(EXAMPLE, folder / "tutorial")
+    return folder
+
+
+def do(checkout: Path, *command: str) -> str:
+    """Run a module in the copy; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "NO_MKDOCS_2_WARNING": "1"}
+    if "ANOMALY_LAB_DATA" not in environment:
+        environment["ANOMALY_LAB_OFFLINE"] = "1"
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_tests_take_it_up(checkout: Path) -> None:
+    told = do(
+        checkout, "pytest", "tests/test_tutorial.py", "-k", "14", "-v", "-p", "no:cacheprovider"
+    )
+    for test in ("keeps_to_the_format", "checks_hold", "gives_nothing_away"):
+        assert any(f"{test}[14] PASSED" in line for line in told.splitlines())
+
+
+def test_the_labs_take_it_up(checkout: Path, tmp_path: Path) -> None:
+    assert "14_the_middle.ipynb" in do(checkout, "anomaly_lab", "start", str(tmp_path), "--no-open")
+    path = tmp_path / "14_the_middle.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    answers = {blank(c.source): solved(c.source) for e in read(EXAMPLE).exercises for c in e.cells}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and EXERCISE in cell.metadata:
+            cell.source = answers.get(cell.source, cell.source)
+    nbformat.write(notebook, path)
+    assert "2 of 2 right" in do(checkout, "anomaly_lab", "check", "14", "--folder", str(tmp_path))
+
+
+def test_the_site_takes_it_up(checkout: Path, tmp_path: Path) -> None:
+    do(checkout, "mkdocs", "build", "--strict", "--site-dir", str(tmp_path))
+    page = BeautifulSoup(
+        (tmp_path / "learn" / "14_the_middle.html").read_text("utf-8"), "html.parser"
+    )
+    assert page.select("figure.picture svg")
+    course = (tmp_path / "learn" / "index.html").read_text("utf-8")
+    assert "Where is the middle?" in course
+    assert (tmp_path / "notebooks" / "14_the_middle.ipynb").is_file()
