@@ -20,7 +20,6 @@ from playwright.sync_api import Page, expect
 from anomaly_lab.lessons import Exercise, find
 from anomaly_lab.lessons.notebooks import EXERCISE, blank, solved
 
-ROOT = Path(__file__).parents[1]
 LESSON = find("04")  # its data comes with scikit-learn
 SECONDS = 600  # the lesson computes for less than one minute on two idle cores
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
@@ -32,15 +31,9 @@ needs_jupyterlab = pytest.mark.skipif(
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder away from the checkout, where Python finds the wheel, and Jupyter no settings."""
-    build = ["hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run([sys.executable, "-m", *build], cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
-    command = [sys.executable, "-m", *install, str(tmp_path / "site"), str(wheel)]
-    subprocess.run(command, check=True)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     for name in ("CONFIG", "DATA", "RUNTIME"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / "jupyter" / name))
@@ -98,9 +91,9 @@ def answer(page: Page, exercise: Exercise) -> None:
 
 @needs_chromium
 @needs_jupyterlab
-def test_the_exercises_of_a_lesson_are_done_in_jupyterlab(home: Path) -> None:
+def test_the_exercises_of_a_lesson_are_done_in_jupyterlab(home: Path, installed: Path) -> None:
     where = python("-c", "import anomaly_lab; print(anomaly_lab.__file__)")
-    assert Path(where).is_relative_to(home)
+    assert Path(where).is_relative_to(installed)
     folder = home / "my notebooks"
     told = python("-m", "anomaly_lab", "start", folder, "--no-open")
     assert f"{LESSON.slug}.ipynb  new" in told

@@ -6,18 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
 
 
 def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
@@ -33,17 +22,14 @@ def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
     assert not [name for name in held if name.startswith(("tests", "docs"))]
 
 
-def test_the_wheel_works_alone(wheel, tmp_path):
-    target = tmp_path / "site"
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
-    subprocess.run([sys.executable, *install, str(target), str(wheel)], check=True)
+def test_the_wheel_works_alone(installed, tmp_path):
     code = (
         "import anomaly_lab, pathlib, sys\n"
-        f"assert pathlib.Path(anomaly_lab.__file__).is_relative_to({str(target)!r})\n"
+        f"assert pathlib.Path(anomaly_lab.__file__).is_relative_to({str(installed)!r})\n"
         "from anomaly_lab.cli import main\nmain()"
     )
     command = [sys.executable, "-c", code, "compare", "digits", "-d", "pca", "-d", "centroid"]
-    env = {**os.environ, "PYTHONPATH": str(target)}
+    env = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(
         [*command, "--seeds", "1", "--output", "report.html"],
         cwd=tmp_path,
