@@ -9,43 +9,50 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from anomaly_lab.detectors.base import Card, Detector, UnfittedError
+from anomaly_lab.detectors.base import Card, Case, Detector, Failure, Sweep, UnfittedError
 from anomaly_lab.errors import AnomalyLabError, UnknownNameError
 
 if TYPE_CHECKING:
     from anomaly_lab.detectors.autoencoder import AutoencoderDetector
     from anomaly_lab.detectors.centroid import CentroidDetector
+    from anomaly_lab.detectors.empirical_tail import EmpiricalTailDetector
+    from anomaly_lab.detectors.ensemble import EnsembleDetector
     from anomaly_lab.detectors.isolation_forest import IsolationForestDetector
     from anomaly_lab.detectors.knn import KNNDetector
+    from anomaly_lab.detectors.local_outlier_factor import LocalOutlierFactorDetector
     from anomaly_lab.detectors.pca import PCADetector
+    from anomaly_lab.detectors.variational import VariationalAutoencoderDetector
 
 __all__ = [
     "AutoencoderDetector",
     "Card",
+    "Case",
     "CentroidDetector",
     "Detector",
+    "EmpiricalTailDetector",
+    "EnsembleDetector",
+    "Failure",
     "IsolationForestDetector",
     "KNNDetector",
+    "LocalOutlierFactorDetector",
     "PCADetector",
+    "Sweep",
     "UnfittedError",
+    "VariationalAutoencoderDetector",
     "all_detectors",
     "get_detector",
 ]
 
 ENTRY_POINT_GROUP = "anomaly_lab.detectors"
 _NOT_METHODS = {"base", "testing"}
-_HOMES = {  # imported on first use, so that one method can be had without the others
-    "AutoencoderDetector": "autoencoder",
-    "CentroidDetector": "centroid",
-    "IsolationForestDetector": "isolation_forest",
-    "KNNDetector": "knn",
-    "PCADetector": "pca",
-}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # Imported on first use. A class needs no entry in a list: its file is looked for.
+    if name.endswith("Detector"):
+        for detector in _shipped():
+            if detector.__name__ == name:
+                return detector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -25,6 +25,64 @@ class UnfittedError(AnomalyLabError, NotFittedError):
 
 
 @dataclass(frozen=True)
+class Case:
+    """Rows in the plane to show a method on.
+
+    Parameters
+    ----------
+    data : str
+        A simulated data set of two features, such as ``"shapes/ring"``.
+    contamination : float, default 0
+        Share of anomalies among the fitting rows.
+    rows : int, default 500
+        How many rows to simulate.
+    """
+
+    data: str
+    contamination: float = 0.0
+    rows: int = 500
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a parameter does, shown for a few of its values.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter.
+    values : tuple
+        From one extreme to the other; about three.
+    case : Case
+        The rows to show it on.
+    effect : str
+        What is to be seen, in a sentence.
+    """
+
+    parameter: str
+    values: tuple[Any, ...]
+    case: Case
+    effect: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case in which a method fails, and the same without the cause, where it works.
+
+    Parameters
+    ----------
+    cause : str
+        What makes it fail, in a sentence.
+    case, cure : Case
+        Rows with the cause, and rows without it.
+    """
+
+    cause: str
+    case: Case
+    cure: Case
+
+
+@dataclass(frozen=True)
 class Card:
     """What a reader wants to know of a method before using it.
 
@@ -46,6 +104,12 @@ class Card:
         Cost of fitting and scoring in the number of rows n and of features d.
     reference : str
         The paper, with its DOI where there is one.
+    formula : str, optional
+        The score in LaTeX, without dollar signs.
+    sweep : Sweep, optional
+        The most important parameter.
+    failure : Failure, optional
+        The most instructive failure.
     """
 
     name: str
@@ -56,6 +120,9 @@ class Card:
     fails: str
     cost: str
     reference: str
+    formula: str = ""
+    sweep: Sweep | None = None
+    failure: Failure | None = None
 
 
 def _explains(detector: Detector) -> bool:
@@ -101,6 +168,9 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     def _feature_errors(self, X: Array) -> Array:
         """Return what each feature adds to the score, shape (n, d); only where there is a story."""
         raise NotImplementedError
+
+    def _draw(self, ax: Any, row: Array) -> None:
+        """Draw into axes of the plane how `row`, shape (2,), gets its score; optional."""
 
     def prepare(self) -> None:
         """Load what the method needs, so that `fit` can be timed without it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from anomaly_lab.detectors.base import Array, Card, Detector
+from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure
 from anomaly_lab.thresholds import Threshold
 
 
@@ -44,6 +44,13 @@ class CentroidDetector(Detector):
         cost="fit O(nd), score O(nd)",
         reference="The classical baseline; compare R. A. Fisher (1936), "
         "doi:10.1111/j.1469-1809.1936.tb02137.x, for distances that know about correlation.",
+        formula=r"\lVert x - \bar{x} \rVert^2 = \sum_{j=1}^{d} (x_j - \bar{x}_j)^2",
+        failure=Failure(
+            cause="Normal rows lie around a hole. The mean is in its middle, where no normal row "
+            "is, and an anomaly there scores lowest of all.",
+            case=Case("shapes/ring"),
+            cure=Case("shapes/disc"),
+        ),
     )
 
     def __init__(self, threshold: Threshold | str | None = None):
@@ -58,3 +65,8 @@ class CentroidDetector(Detector):
 
     def _feature_errors(self, X: Array) -> Array:
         return (X - self.center_) ** 2
+
+    def _draw(self, ax: Any, row: Array) -> None:
+        """A line leads from the row to the mean, the cross; squared, it is the score."""
+        ax.plot(*zip(row, self.center_, strict=True), color="black")
+        ax.plot(*self.center_, "+", color="black", markersize=10, markeredgewidth=2)

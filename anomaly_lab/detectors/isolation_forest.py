@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from anomaly_lab.detectors.base import Array, Card, Detector
+from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
@@ -42,6 +42,22 @@ class IsolationForestDetector(Detector):
         "between them that look normal; anomalies hide inside the range of every feature.",
         cost="fit O(t ψ log ψ) for t trees of ψ rows, score O(t log ψ) a row; no d in either",
         reference="Liu, Ting and Zhou (2008), doi:10.1109/ICDM.2008.17",
+        formula=r"2^{-\bar{h}(x) / c(\psi)}, \quad \bar{h} \text{: mean depth over the trees}, "
+        r"\quad c(\psi) \text{: its expectation in a tree of } \psi \text{ rows}",
+        sweep=Sweep(
+            parameter="max_samples",
+            values=(8, 64, 256),
+            case=Case("shapes/moons"),
+            effect="Trees of a few rows tell the bulk from the rest and no more; trees of many "
+            "follow the outline. The bands along the axes stay.",
+        ),
+        failure=Failure(
+            cause="The anomalies lie between groups to their left, right, above and below. Cuts "
+            "are parallel to the axes, and along either axis the middle is as full as the groups: "
+            "it takes as many to set it apart.",
+            case=Case("shapes/plus"),
+            cure=Case("shapes/square"),
+        ),
     )
 
     def __init__(
@@ -70,3 +86,16 @@ class IsolationForestDetector(Detector):
 
     def _anomaly_score(self, X: Array) -> Array:
         return -self.forest_.score_samples(X)
+
+    def _draw(self, ax: Any, row: Array) -> None:
+        """Lines are the cuts of one tree on the way to the row; the fewer, the higher the score."""
+        tree, box = self.forest_.estimators_[0].tree_, np.array([ax.get_xlim(), ax.get_ylim()])
+        node = 0
+        while tree.children_left[node] >= 0:  # -1 at a leaf
+            feature, cut = tree.feature[node], tree.threshold[node]
+            line = box.copy()
+            line[feature] = cut
+            ax.plot(*line, color="black", linewidth=1)
+            left = row[feature] <= cut
+            box[feature, 1 if left else 0] = cut
+            node = (tree.children_left if left else tree.children_right)[node]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from anomaly_lab.detectors.base import Array, Card, Detector
+from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
@@ -54,6 +54,21 @@ class KNNDetector(Detector):
         "distance; the fitting rows are so many that keeping and searching them costs too much.",
         cost="fit O(nd log n), score O(nd) a row at worst, less in few dimensions; keeps all rows",
         reference="Ramaswamy, Rastogi and Shim (2000), doi:10.1145/342009.335437",
+        formula=r"\lVert x - x_{(k)} \rVert, \quad x_{(k)} \text{: the } k"
+        r"\text{-th nearest fitting row}",
+        sweep=Sweep(
+            parameter="n_neighbors",
+            values=(1, 5, 50),
+            case=Case("shapes/moons", contamination=0.05),
+            effect="One neighbour trusts every fitting row, so that each hidden anomaly gets an "
+            "island of its own; fifty smooth the shape away.",
+        ),
+        failure=Failure(
+            cause="The fitting rows hold a clump of anomalies, more than the k neighbours looked "
+            "at, and each of these has its k neighbours close by.",
+            case=Case("shapes/clump", contamination=0.05),
+            cure=Case("shapes/clump"),
+        ),
     )
 
     def __init__(
@@ -92,6 +107,12 @@ class KNNDetector(Detector):
         return np.concatenate(
             [(block - self._mean_neighbor(block)) ** 2 for block in self._blocks(X)]
         )
+
+    def _draw(self, ax: Any, row: Array) -> None:
+        """Lines lead from the row to its k nearest fitting rows; the longest is the score."""
+        _, nearest = self._neighbors.kneighbors([row - self._origin])
+        for neighbor in self._neighbors._fit_X[nearest[0]] + self._origin:
+            ax.plot(*zip(row, neighbor, strict=True), color="black", linewidth=1)
 
     def _blocks(self, X: Array) -> Iterator[Array]:
         return (X[i : i + _BLOCK] - self._origin for i in range(0, len(X), _BLOCK))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from anomaly_lab.detectors.base import Array, Card, Detector
+from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
@@ -55,6 +55,21 @@ class PCADetector(Detector):
         "anomalies are extreme within the plane (use distance='mahalanobis' for these).",
         cost="fit O(nd² + d³), score O(nkd) for k components",
         reference="Jackson and Mudholkar (1979), doi:10.1080/00401706.1979.10489779",
+        formula=r"\lVert (x - \bar{x}) - W^\top W (x - \bar{x}) \rVert^2, \quad "
+        r"W \text{: the } k \text{ kept components, as rows}",
+        sweep=Sweep(
+            parameter="distance",
+            values=("residual", "mahalanobis"),
+            case=Case("shapes/diagonal"),
+            effect="The residual sees what lies beside the line, however far along it; the "
+            "Mahalanobis distance also closes the ends.",
+        ),
+        failure=Failure(
+            cause="Normal rows lie along a bend, and a straight line cannot follow it: it passes "
+            "through the empty inside, and the ends of the bend lie far from it.",
+            case=Case("shapes/bow"),
+            cure=Case("shapes/diagonal"),
+        ),
     )
 
     def __init__(
@@ -92,6 +107,14 @@ class PCADetector(Detector):
         if self.distance == "mahalanobis":
             return (centered @ self._whitener) ** 2
         return (centered - centered @ self.components_.T @ self.components_) ** 2
+
+    def _draw(self, ax: Any, row: Array) -> None:
+        """A dashed line leads from the row to the kept component; squared, it is the score."""
+        if self.distance == "residual":
+            foot = self.mean_ + (row - self.mean_) @ self.components_.T @ self.components_
+            for direction in self.components_:
+                ax.axline(self.mean_, self.mean_ + direction, color="black", linewidth=1)
+            ax.plot(*zip(row, foot, strict=True), color="black", linestyle="--")
 
     def _n_kept(self, ratio: Array) -> int:
         if self.n_components is not None:
