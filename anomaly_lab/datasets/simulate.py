@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from anomaly_lab.datasets.heartbeats import heartbeats
-from anomaly_lab.datasets.shapes import SHAPES, shape
+from anomaly_lab.datasets.shapes import NAMES, shape
 from anomaly_lab.errors import InputError
 
 RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]
@@ -120,5 +120,5 @@ def _check_whole(what: str, number: int, least: int) -> None:
 SIMULATORS: dict[str, Callable[[int, Generator], RowsAndLabels]] = {
     "card_transactions_simulated": card_transactions,
     "heartbeats_simulated": heartbeats,
-    **{f"shapes/{name}": functools.partial(shape, name) for name in SHAPES},
+    **{f"shapes/{name}": functools.partial(shape, name) for name in NAMES},
 }
