@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
+
 
 def conformal_cutoff(scores: Sequence[float], level: str) -> float:
     """The smallest score with at least (n + 1) * level scores at or below it; level as text."""
@@ -116,3 +118,59 @@ def knn_distances(
     """The k smallest distances from `row` to the fitting rows, ascending."""
     others = [other for i, other in enumerate(fit) if i != leave_out]
     return sorted(math.dist(row, other) for other in others)[:k]
+
+
+def nearest_rows(
+    fit: Sequence[Sequence[float]], row: Sequence[float], k: int, leave_out: int | None = None
+) -> list[int]:
+    """Which k fitting rows are nearest to `row`."""
+    others = [i for i in range(len(fit)) if i != leave_out]
+    return sorted(others, key=lambda i: math.dist(row, fit[i]))[:k]
+
+
+def reach(
+    fit: Sequence[Sequence[float]], row: Sequence[float], k: int, leave_out: int | None = None
+) -> float:
+    """Mean reachability distance of `row`; its inverse is the local reachability density."""
+    total = 0.0
+    for i in nearest_rows(fit, row, k, leave_out):
+        total += max(knn_distances(fit, fit[i], k, leave_out=i)[-1], math.dist(row, fit[i]))
+    return total / k
+
+
+def local_outlier_factor(
+    fit: Sequence[Sequence[float]],
+    row: Sequence[float],
+    k: int,
+    least: float,
+    leave_out: int | None = None,
+) -> float:
+    """The factor of Breunig et al. (2000), where no reach is below `least`."""
+    own = max(reach(fit, row, k, leave_out), least)
+    near = nearest_rows(fit, row, k, leave_out)
+    return sum(own / max(reach(fit, fit[i], k, leave_out=i), least) for i in near) / k
+
+
+def tail_terms(
+    fit: Sequence[Sequence[float]], row: Sequence[float], *, new: bool
+) -> list[list[float]]:
+    """For all left tails, all right ones and those of the skewed side: each feature's term."""
+    left, right, skewed = [], [], []
+    for j, x in enumerate(row):
+        column = [other[j] for other in fit]
+        seen = [*column, x] if new else column
+        left.append(-math.log(sum(v <= x for v in seen) / len(seen)))
+        right.append(-math.log(sum(v >= x for v in seen) / len(seen)))
+        mean = sum(map(Fraction, column)) / len(column)
+        skewness = sum((Fraction(v) - mean) ** 3 for v in column)
+        skewed.append(left[-1] if skewness < 0 else right[-1])
+    return [left, right, skewed]
+
+
+def forward(weights: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """What fully connected layers make of `rows`: ReLU between them, none after the last."""
+    for i in range(0, len(weights), 2):
+        rows = rows @ weights[i].astype(float) + weights[i + 1]
+        if i + 2 < len(weights):
+            rows = np.maximum(rows, 0)
+    return rows

@@ -98,13 +98,13 @@ def test_the_history_has_a_row_an_epoch_and_the_loss_falls():
 def test_training_stops_early_and_keeps_the_best_weights(monkeypatch):
     fit, _, _ = easy_rows()
     seen = {}
-    copies = networks._noisy_copies
+    copies = networks._copies
 
-    def spy(rows, how, rng):
-        seen["checked"] = copies(rows, how, rng)
+    def spy(objective, rows, rng):
+        seen["checked"] = copies(objective, rows, rng)
         return seen["checked"]
 
-    monkeypatch.setattr(networks, "_noisy_copies", spy)
+    monkeypatch.setattr(networks, "_copies", spy)
     # So high a rate that the loss jumps about and the last epoch is not the best.
     model = AutoencoderDetector(epochs=30, patience=2, learning_rate=0.5).fit(fit)
     history = model.history_
@@ -120,9 +120,9 @@ def test_held_back_rows_are_not_learnt_from(monkeypatch):
     fit, _, _ = easy_rows()
     given = {}
 
-    def spy(encoder, decoder, fit, held_back, how, rng):
+    def spy(layers, objective, fit, held_back, how, rng):
         given.update(fit=fit, held_back=held_back)
-        return train(encoder, decoder, fit, held_back, how, rng)
+        return train(layers, objective, fit, held_back, how, rng)
 
     train = networks.train
     monkeypatch.setattr(networks, "train", spy)
@@ -173,8 +173,9 @@ def test_many_rows_are_scored_in_blocks_as_one_by_one(fitted):
 def test_noise_zero_trains_on_the_rows_as_they_are():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(6, 3)).astype(np.float32)
-    assert networks._add_noise(rows, (0.0, 0.0), rng) is rows
-    noisy = networks._add_noise(np.zeros((4000, 50), np.float32), (0.1, 10.0), rng)
+    assert AutoencoderDetector(noise=0)._objective(3).examples(rows, rng)[0] is rows
+    objective = AutoencoderDetector(noise=(0.1, 10.0))._objective(50)
+    noisy, _ = objective.examples(np.zeros((4000, 50), np.float32), rng)
     spread = noisy.std(axis=1)
     assert 0.05 < spread.min() < 0.2
     assert 5 < spread.max() < 20

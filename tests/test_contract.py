@@ -18,7 +18,12 @@ from anomaly_lab.detectors import Detector
 from anomaly_lab.detectors.testing import CHECKS, check_detector, easy_rows
 
 # Settings that make a detector quick enough to be fitted a hundred times.
-QUICK = {"autoencoder": {"epochs": 2}, "isolation_forest": {"n_estimators": 20}}
+QUICK = {
+    "autoencoder": {"epochs": 2},
+    "ensemble": {"detectors": ("centroid", "knn")},
+    "isolation_forest": {"n_estimators": 20},
+    "vae": {"epochs": 2},
+}
 DETECTORS = [
     *(detector(**QUICK.get(name, {})) for name, detector in all_detectors().items()),
     PCADetector(distance="mahalanobis"),
@@ -47,7 +52,8 @@ def test_scikit_learn(detector, check):
 
 def test_every_shipped_detector_is_tested():
     assert {type(d) for d in DETECTORS} >= set(all_detectors().values())
-    assert {"autoencoder", "centroid", "isolation_forest", "knn", "pca"} <= set(all_detectors())
+    names = "autoencoder centroid empirical_tail ensemble isolation_forest knn lof pca vae"
+    assert set(names.split()) <= set(all_detectors())
 
 
 # --- Planted faults: for each, the check that must name it. -------------------------------------

@@ -40,7 +40,8 @@ from anomaly_lab.errors import InputError, ModelFileError
 from anomaly_lab.thresholds import POT, Fixed, Quantile
 
 NAMES = sorted(all_detectors())
-PLAIN_NAMES = [name for name in NAMES if name != "autoencoder"]
+NETWORK_NAMES = ["autoencoder", "vae"]
+PLAIN_NAMES = [name for name in NAMES if name not in NETWORK_NAMES]
 
 
 def table(seed: int) -> pd.DataFrame:
@@ -59,7 +60,9 @@ def fitted(detector: Detector) -> AnomalyModel:
 @pytest.fixture(scope="module")
 def models() -> dict[str, AnomalyModel]:
     detectors = {name: kind() for name, kind in all_detectors().items()}
-    detectors["autoencoder"].set_params(epochs=2)
+    for name in NETWORK_NAMES:
+        detectors[name].set_params(epochs=2)
+    detectors["ensemble"].set_params(detectors=("centroid", "knn"))  # no network: quick
     return {name: fitted(detector) for name, detector in detectors.items()}
 
 
@@ -139,9 +142,12 @@ def test_a_loaded_model_can_be_fitted_again(
     assert again.cutoff == models[name].cutoff
 
 
-def test_the_autoencoder_keeps_its_history(models: dict[str, AnomalyModel], files: Path) -> None:
-    history = storage.load(files / "autoencoder").detector.history_
-    pd.testing.assert_frame_equal(history, models["autoencoder"].detector.history_)
+@pytest.mark.parametrize("name", NETWORK_NAMES)
+def test_networks_keep_their_history(
+    name: str, models: dict[str, AnomalyModel], files: Path
+) -> None:
+    history = storage.load(files / name).detector.history_
+    pd.testing.assert_frame_equal(history, models[name].detector.history_)
 
 
 _IN_A_FRESH_PROCESS = """
@@ -162,11 +168,12 @@ def test_models_load_in_a_fresh_process_and_import_keras_only_for_networks(
     models: dict[str, AnomalyModel], files: Path
 ) -> None:
     TEST.to_parquet(files / "rows.parquet")
-    names = [*PLAIN_NAMES, "autoencoder"]  # Keras is not there until the last
+    names = [*PLAIN_NAMES, *NETWORK_NAMES]  # Keras is not there until the last but one is loaded
     command = [sys.executable, "-c", _IN_A_FRESH_PROCESS, str(files), *names]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     for name, line in zip(names, told, strict=False):
-        assert line.split() == [name, "False", models[name].score(TEST).tobytes().hex()]
+        there = str(name == NETWORK_NAMES[-1])
+        assert line.split() == [name, there, models[name].score(TEST).tobytes().hex()]
 
 
 def test_a_model_without_cutoff_comes_back_without_one(tmp_path: Path) -> None:

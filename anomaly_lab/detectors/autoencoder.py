@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab import keras_setup
-from anomaly_lab.detectors import networks
-from anomaly_lab.detectors.base import Array, Card, Detector
+from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.detectors.encoder_decoder import EncoderDecoder
+from anomaly_lab.detectors.networks import Objective, Rows
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
-_BLOCK = 1024  # rows scored at a time; always padded to this, so that the network compiles once
-_FARTHEST = 1e4  # standard deviations beyond which the network sees no further
 _FLOOR = 0.1  # share of the mean error below which no feature's typical error counts
 
 
-class AutoencoderDetector(Detector):
+class AutoencoderDetector(EncoderDecoder, Detector):
     """Error of rebuilding a row after squeezing it through a narrow code.
 
     Features are standardised, so their units and scales do not matter. In training, noise is added
@@ -107,6 +104,22 @@ class AutoencoderDetector(Detector):
         "the network can copy its input, being wide and trained without noise.",
         cost="fit O(steps × batch × weights), score O(weights) a row; keeps only the weights",
         reference="Hawkins, He, Williams and Baxter (2002), doi:10.1007/3-540-46145-0_17",
+        formula=r"\frac{1}{d} \sum_{j=1}^{d} \frac{(x_j - \hat{x}_j)^2}{e_j}, \quad "
+        r"\hat{x} = g(f(x)), \quad e_j \text{: mean squared error of feature } j",
+        sweep=Sweep(
+            parameter="noise",
+            values=(0.0, 0.3, (0.05, 3.0)),
+            case=Case("shapes/moons"),
+            effect="Without noise the network also rebuilds points far beyond the ends of the "
+            "moons. Trained to undo noise, it leads rows back from there; noise of many sizes does "
+            "so from near and far, and blurs the gap between the moons.",
+        ),
+        failure=Failure(
+            cause="The fitting rows hold a clump of anomalies, and the network learns to rebuild "
+            "these too.",
+            case=Case("shapes/clump", contamination=0.05),
+            cure=Case("shapes/clump"),
+        ),
     )
 
     def __init__(
@@ -141,51 +154,8 @@ class AutoencoderDetector(Detector):
         self.build = build
         self.threshold = threshold
 
-    def prepare(self) -> None:
-        """Import Keras and its backend, which takes seconds."""
-        keras_setup.load()
-
-    def encode(self, X: npt.ArrayLike) -> Array:
-        """Return the code of each row.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n, d)
-            Rows with the features seen by `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, bottleneck)
-        """
-        return self._run(self.encoder_, self._standardize(self._validate(X, reset=False)))
-
-    def reconstruct(self, X: npt.ArrayLike) -> Array:
-        """Return each row as the network rebuilds it.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n, d)
-            Rows with the features seen by `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, d)
-            In the units of `X`.
-        """
-        rows = self._standardize(self._validate(X, reset=False))
-        return self._rebuild(rows) * self.scale_ + self.center_
-
     def _fit(self, X: Array) -> Array:
-        how = self._training()
-        rng = np.random.default_rng(self.random_state)
-        scaler = StandardScaler().fit(X)
-        self.center_, self.scale_ = scaler.mean_, scaler.scale_
-        self.encoder_, self.decoder_ = self._networks(X.shape[1], rng)
-        rows = rng.permutation(self._standardize(X).astype(np.float32))
-        n_held_back = int(len(rows) * self.validation_fraction)
-        self.history_ = networks.train(
-            self.encoder_, self.decoder_, rows[n_held_back:], rows[:n_held_back], how, rng
-        )
+        self._fit_networks(X)
         self.error_scale_ = np.ones(X.shape[1])
         if self.scale_errors:
             typical = self._feature_errors(X).mean(axis=0)
@@ -199,61 +169,29 @@ class AutoencoderDetector(Detector):
         rows = self._standardize(X)
         return (rows - self._rebuild(rows)) ** 2 / self.error_scale_
 
-    def _standardize(self, X: Array) -> Array:
-        return (X - self.center_) / self.scale_
-
-    def _rebuild(self, rows: Array) -> Array:
-        return self._run(self.decoder_, self._run(self.encoder_, rows))
-
-    def _run(self, network: Any, rows: Array) -> Array:
-        """Return what a network makes of standardised rows, (n, inputs) -> (n, outputs)."""
-        out = np.empty((len(rows), network.output_shape[-1]))
-        for i in range(0, len(rows), _BLOCK):
-            block = np.zeros((_BLOCK, rows.shape[1]), np.float32)
-            n = len(rows[i : i + _BLOCK])
-            np.clip(rows[i : i + n], -_FARTHEST, _FARTHEST, out=block[:n], casting="same_kind")
-            out[i : i + n] = network.predict_on_batch(block)[:n]
-        return out
-
     def _networks(self, d: int, rng: np.random.Generator) -> tuple[Any, Any]:
-        if self.build is not None:
-            encoder, decoder = self.build(d)
-            _check_networks(encoder, decoder, d)
-            return encoder, decoder
-        hidden = (128, 64) if self.hidden is None else tuple(self.hidden)
-        narrow = max(1, min(round(0.8 * d), d - 1, 16))
-        bottleneck = narrow if self.bottleneck is None else self.bottleneck
-        try:
-            return networks.build(d, hidden, bottleneck, self.activation, rng)
-        except ValueError as error:
-            raise InputError(f"AutoencoderDetector: {str(error).splitlines()[0]}") from error
+        if self.build is None:
+            return self._build_networks(d, self.activation, rng)
+        encoder, decoder = self.build(d)
+        _check_networks(encoder, decoder, d)
+        return encoder, decoder
 
-    def _training(self) -> networks.Training:
-        """Return the settings of the training, once every parameter has been looked at."""
-        layers = self.hidden is None or isinstance(self.hidden, Sequence)
-        _require(layers, "hidden", "a sequence of layer widths such as (128, 64)", self.hidden)
-        for width in (*(self.hidden or ()), 1 if self.bottleneck is None else self.bottleneck):
-            _require(width >= 1, "hidden and bottleneck", "at least 1 unit a layer", width)
-        for name in ("epochs", "batch_size", "patience"):
-            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
-        share = self.validation_fraction
-        _require(0 <= share < 1, "validation_fraction", "from 0 to below 1", share)
+    def _objective(self, d: int) -> Objective:
         low, high = self.noise if isinstance(self.noise, Sequence) else (self.noise, self.noise)
-        _require(0 < low <= high or low == high == 0, "noise", "0, or 0 < low <= high", self.noise)
-        return networks.Training(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            noise=(low, high),
-            patience=self.patience,
-            verbose=self.verbose,
+        holds = 0 < low <= high or low == high == 0
+        self._require(holds, "noise", "0, or 0 < low <= high", self.noise)
+        return Objective(
+            loss=lambda rows, rebuilt: (rebuilt - rows) ** 2,
+            inputs=None if high == 0 else partial(_add_noise, scale=(low, high)),
         )
 
 
-def _require(holds: bool, name: str, expected: str, came: object) -> None:
-    if not holds:
-        raise InputError(f"AutoencoderDetector: {name} must be {expected}, got {came!r}.")
+def _add_noise(rows: Rows, rng: np.random.Generator, scale: tuple[float, float]) -> Rows:
+    """Add Gaussian noise whose standard deviation is drawn log-uniformly for each row."""
+    low, high = scale
+    sigma = np.exp(rng.uniform(np.log(low), np.log(high), (len(rows), 1)))  # (n, 1)
+    noise = rng.standard_normal(rows.shape, dtype=np.float32)
+    return rows + sigma.astype(np.float32) * noise
 
 
 def _check_networks(encoder: Any, decoder: Any, d: int) -> None:

@@ -1,8 +1,8 @@
-"""The network behind `AutoencoderDetector`: how it is built and how it is trained."""
+"""The networks of encoder and decoder: how they are built, trained and run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,11 @@ Rows = npt.NDArray[np.float32]
 
 _LEAST_STEPS = 100  # gradient steps an epoch, at least
 _STEPS_PER_CALL = 50  # gradient steps handed to the backend at a time
-_LEAST_CHECKED = 2048  # noisy copies of the held-back rows that the validation loss is taken over
+_LEAST_CHECKED = 2048  # copies of the held-back rows, where drawn upon, for the validation loss
 _LARGEST_GRADIENT = 1.0  # norm to which a gradient is cut, lest a few extreme rows take over
 _WARM_UP = 0.05  # share of the steps over which the learning rate rises
+_BLOCK = 1024  # rows run at a time; always padded to this, so that the network compiles once
+_FARTHEST = 1e4  # standard deviations beyond which the network sees no further
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,39 @@ class Training:
     epochs: int
     batch_size: int
     learning_rate: float
-    noise: tuple[float, float]
     patience: int
     verbose: bool
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a network is trained for.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(rows, outputs)``: terms whose mean is the loss, shape (n, terms), from rows of shape
+        (n, d) and what the network made of them; written so that any backend can differentiate it.
+    inputs : callable, optional
+        ``inputs(rows, rng)``: what the network is given for rows, drawn anew at each use. None
+        gives it the rows as they are.
+    """
+
+    loss: Callable[[Any, Any], Any]
+    inputs: Callable[[Rows, np.random.Generator], Rows] | None = None
+
+    def examples(self, rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+        """Return ``(inputs, rows)``."""
+        return (rows if self.inputs is None else self.inputs(rows, rng)), rows
+
+
 def build(
-    d: int, hidden: Sequence[int], bottleneck: int, activation: str, rng: np.random.Generator
+    d: int,
+    hidden: Sequence[int],
+    bottleneck: int,
+    activation: str,
+    rng: np.random.Generator,
+    told: int = 1,
 ) -> tuple[Any, Any]:
     """Return a fully connected encoder and decoder that mirror each other.
 
@@ -51,13 +79,15 @@ def build(
         Activation of the hidden layers; the code and the output are linear.
     rng : numpy.random.Generator
         Source of the first weights.
+    told : int, default 1
+        How many numbers the encoder tells of each unit of the code.
 
     Returns
     -------
     encoder, decoder : keras.Sequential
-        ``(n, d) -> (n, bottleneck)`` and ``(n, bottleneck) -> (n, d)``.
+        ``(n, d) -> (n, told * bottleneck)`` and ``(n, bottleneck) -> (n, d)``.
     """
-    encoder = _stack("encoder", d, [*hidden, bottleneck], activation)
+    encoder = _stack("encoder", d, [*hidden, told * bottleneck], activation)
     decoder = _stack("decoder", bottleneck, [*reversed(hidden), d], activation)
     for network in (encoder, decoder):
         network.set_weights([_first_weights(w.shape, rng) for w in network.weights])
@@ -65,57 +95,69 @@ def build(
 
 
 def train(
-    encoder: Any,
-    decoder: Any,
+    layers: Sequence[Any],
+    objective: Objective,
     fit: Rows,
     held_back: Rows,
     how: Training,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Train decoder(encoder(noisy row)) to return the row, and keep the best weights seen.
+    """Train layers, one after the other, and keep the best weights seen.
 
     Parameters
     ----------
-    encoder, decoder : keras.Model
-        Trained in place.
+    layers : sequence of keras.Layer
+        Such as an encoder and a decoder; trained in place.
+    objective : Objective
+        What they are given, and what is wanted of what they return.
     fit, held_back : ndarray of shape (n, d), (m, d)
         Standardised rows to learn from, and rows that decide when to stop; m may be 0, then the
         training loss decides.
     how : Training
         Settings.
     rng : numpy.random.Generator
-        Source of the row order and the noise.
+        Source of the row order and of what the inputs draw.
 
     Returns
     -------
     DataFrame
-        One row an epoch: ``loss`` and, with held-back rows, ``val_loss``: squared error of
-        rebuilding noisy standardised rows, mean over rows and features.
+        One row an epoch: ``loss`` and, with held-back rows, ``val_loss``.
     """
     keras = keras_setup.load()
     size = min(how.batch_size, len(fit))
     steps = max(len(fit) // size // _STEPS_PER_CALL * _STEPS_PER_CALL, _LEAST_STEPS)
     backend = keras.backend.backend()
     scans = backend == "jax"
-    model_class = _scanning_model(keras) if scans else keras.Sequential
-    model = model_class([encoder, decoder], name="autoencoder")
+    model_class = _scanning_model(keras, objective.loss) if scans else keras.Sequential
+    model = model_class(layers)
     model.compile(
         optimizer=keras.optimizers.Adam(
             _schedule(keras, how, steps), global_clipnorm=_LARGEST_GRADIENT
         ),
-        loss="mse",
+        loss=lambda rows, outputs: keras.ops.mean(objective.loss(rows, outputs), axis=-1),
         steps_per_execution=_STEPS_PER_CALL if backend == "tensorflow" else 1,
     )
     history = model.fit(
-        _noisy_batches(keras, fit, how, rng, size, steps, _STEPS_PER_CALL if scans else 1),
+        _batches(keras, objective, fit, rng, size, steps, _STEPS_PER_CALL if scans else 1),
         epochs=how.epochs,
-        validation_data=_noisy_copies(held_back, how, rng) if len(held_back) else None,
+        validation_data=_copies(objective, held_back, rng) if len(held_back) else None,
         validation_batch_size=_LEAST_CHECKED,
         shuffle=False,  # the rows are shuffled by `rng`; Keras would use NumPy's global state
         callbacks=_callbacks(keras, how, "val_loss" if len(held_back) else "loss"),
         verbose=0,
     )
     return pd.DataFrame(history.history).rename_axis("epoch")
+
+
+def run(network: Any, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what a network makes of standardised rows, (n, inputs) -> (n, outputs)."""
+    out = np.empty((len(rows), network.output_shape[-1]))
+    for i in range(0, len(rows), _BLOCK):
+        block = np.zeros((_BLOCK, rows.shape[1]), np.float32)
+        n = len(rows[i : i + _BLOCK])
+        np.clip(rows[i : i + n], -_FARTHEST, _FARTHEST, out=block[:n], casting="same_kind")
+        out[i : i + n] = network.predict_on_batch(block)[:n]
+    return out
 
 
 def _stack(name: str, inputs: int, units: Sequence[int], activation: str) -> Any:
@@ -150,7 +192,7 @@ def _schedule(keras: Any, how: Training, steps: int) -> Any:
     )
 
 
-def _scanning_model(keras: Any) -> Any:
+def _scanning_model(keras: Any, loss_terms: Callable[[Any, Any], Any]) -> Any:
     """Return a Keras model class that takes many gradient steps in one compiled call.
 
     On JAX a small network's gradient step takes far less time than Keras needs to start it. So one
@@ -162,9 +204,9 @@ def _scanning_model(keras: Any) -> Any:
         def train_step(self, state: Any, data: Any) -> Any:
             trainable, frozen, optimizer, metrics = state
 
-            def loss_of(weights: Any, noisy: Any, clean: Any) -> Any:
-                rebuilt, _ = self.stateless_call(weights, frozen, noisy, training=True)
-                return jax.numpy.mean((rebuilt - clean) ** 2)
+            def loss_of(weights: Any, inputs: Any, rows: Any) -> Any:
+                outputs, _ = self.stateless_call(weights, frozen, inputs, training=True)
+                return jax.numpy.mean(loss_terms(rows, outputs))
 
             def step(carry: Any, batch: Any) -> Any:
                 weights, moments = carry
@@ -172,8 +214,8 @@ def _scanning_model(keras: Any) -> Any:
                 weights, moments = self.optimizer.stateless_apply(moments, gradient, weights)
                 return (weights, moments), loss
 
-            # (steps · size, d) -> (steps, size, d)
-            batches = [rows.reshape(_STEPS_PER_CALL, -1, rows.shape[-1]) for rows in data]
+            # (steps · size, width) -> (steps, size, width)
+            batches = [part.reshape(_STEPS_PER_CALL, -1, part.shape[-1]) for part in data]
             (trainable, optimizer), losses = jax.lax.scan(step, (trainable, optimizer), batches)
             (tracker,) = (metric for metric in self.metrics if metric.name == "loss")
             metrics = tracker.stateless_update_state(metrics, losses.mean())
@@ -183,27 +225,16 @@ def _scanning_model(keras: Any) -> Any:
     return ScanningModel
 
 
-def _add_noise(rows: Rows, scale: tuple[float, float], rng: np.random.Generator) -> Rows:
-    """Add Gaussian noise whose standard deviation is drawn log-uniformly for each row."""
-    low, high = scale
-    if high == 0:
-        return rows
-    sigma = np.exp(rng.uniform(np.log(low), np.log(high), (len(rows), 1)))  # (n, 1)
-    noise = rng.standard_normal(rows.shape, dtype=np.float32)
-    return rows + sigma.astype(np.float32) * noise
+def _copies(objective: Objective, rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Return examples with enough copies of few rows to make their loss a steady one."""
+    copies = 1 if objective.inputs is None else max(1, _LEAST_CHECKED // len(rows))
+    return objective.examples(np.tile(rows, (copies, 1)), rng)
 
 
-def _noisy_copies(rows: Rows, how: Training, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Return ``(noisy, clean)`` with enough copies of few rows to make their loss a steady one."""
-    copies = 1 if how.noise[1] == 0 else max(1, _LEAST_CHECKED // len(rows))
-    clean = np.tile(rows, (copies, 1))
-    return _add_noise(clean, how.noise, rng), clean
-
-
-def _noisy_batches(
+def _batches(
     keras: Any,
+    objective: Objective,
     rows: Rows,
-    how: Training,
     rng: np.random.Generator,
     size: int,
     steps: int,
@@ -211,12 +242,12 @@ def _noisy_batches(
 ) -> Any:
     """Return a Keras data set of `steps` batches an epoch, `at_once` of them an item.
 
-    An item is ``(noisy, clean)``, each of shape (at_once · size, d). The rows are walked through
-    in a fresh random order as often as the steps need.
+    An item is ``(inputs, rows)``, each with at_once · size rows. The rows are walked through in a
+    fresh random order as often as the steps need.
     """
     chunk = size * at_once
 
-    class NoisyBatches(keras.utils.PyDataset):
+    class Batches(keras.utils.PyDataset):
         def __init__(self) -> None:
             super().__init__()
             self.on_epoch_end()
@@ -229,10 +260,9 @@ def _noisy_batches(
             self.order = np.concatenate([rng.permutation(len(rows)) for _ in range(passes)])
 
         def __getitem__(self, i: int) -> tuple[Rows, Rows]:
-            clean = rows[self.order[i * chunk : (i + 1) * chunk]]
-            return _add_noise(clean, how.noise, rng), clean
+            return objective.examples(rows[self.order[i * chunk : (i + 1) * chunk]], rng)
 
-    return NoisyBatches()
+    return Batches()
 
 
 def _callbacks(keras: Any, how: Training, monitor: str) -> list[Any]:
