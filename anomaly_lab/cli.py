@@ -15,7 +15,10 @@ from typer.core import TyperGroup
 
 from anomaly_lab import __version__
 from anomaly_lab.errors import AnomalyLabError, InputError
+from anomaly_lab.gallery.commands import EXAMPLES as GALLERY_EXAMPLES
+from anomaly_lab.gallery.commands import gallery
 from anomaly_lab.labs import commands
+from anomaly_lab.scaffold import commands as scaffold
 from anomaly_lab.terminal import err, new_table, out, progress_bar
 
 if TYPE_CHECKING:
@@ -71,12 +74,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 datasets_app = typer.Typer(help="List, show and fetch the data sets.")
-detectors_app = typer.Typer(help="List and show the detectors.")
+detectors_app = typer.Typer(help="List and show the detectors; write one and check it.")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(detectors_app, name="detectors")
+app.command(epilog=GALLERY_EXAMPLES)(gallery)
 app.command()(commands.start)
 app.command()(commands.check)
 app.command()(commands.grade)
+detectors_app.command()(scaffold.new)
+detectors_app.command()(scaffold.check)
 
 
 def _tell_version(asked: bool) -> None:
@@ -330,9 +336,24 @@ def _print_card(card: Any) -> None:
     table.add_column()
     for name, value in vars(card).items():
         if value not in ("", (), None):
-            told = "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            table.add_row(name, Text(told))
+            table.add_row(name, Text(_told(value)))
     out.print(table)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(map(str, value))
+    if hasattr(value, "effect"):  # what a parameter does
+        values = ", ".join(map(repr, value.values))
+        return f"{value.effect} ({value.parameter} = {values} on {_rows(value.case)})"
+    if hasattr(value, "cure"):  # a failure
+        return f"{value.cause} (Fails on {_rows(value.case)}; works on {_rows(value.cure)}.)"
+    return str(value)
+
+
+def _rows(case: Any) -> str:
+    hidden = f", {case.contamination:.1%} hidden anomalies" if case.contamination else ""
+    return f"{case.rows} rows of {case.data}{hidden}"
 
 
 def _command_line() -> str:

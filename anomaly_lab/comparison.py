@@ -199,15 +199,7 @@ class Comparison:
         so there is no best; nor is there one in the false-positive rate, which is to be as
         promised and not as low as can be.
         """
-        if metric == "false_positive_rate":
-            return None
-        stats = self.table()[metric] * [-1 if metric.endswith("_seconds") else 1, 1]
-        order = stats.sort_values("mean", ascending=False)
-        if len(order) < 2 or order["sd"].isna().any():
-            return None
-        rest = order.iloc[1:]
-        leads = order["mean"].iloc[0] - order["sd"].iloc[0] > (rest["mean"] + rest["sd"]).max()
-        return str(order.index[0]) if leads else None
+        return leader(self.table()[metric], metric)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``results.json``, schema version 1."""
@@ -234,6 +226,27 @@ class Comparison:
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def leader(stats: pd.DataFrame, metric: str) -> str | None:
+    """Return the detector that is best by more than the spread, or None: see `Comparison.best`.
+
+    Parameters
+    ----------
+    stats : DataFrame
+        Index: detectors. Columns: ``mean`` and ``sd`` over seeds.
+    metric : str
+        One of `METRICS`, which tells which end is the good one.
+    """
+    if metric == "false_positive_rate":
+        return None
+    stats = stats * [-1 if metric.endswith("_seconds") else 1, 1]
+    order = stats.sort_values("mean", ascending=False)
+    if len(order) < 2 or order["sd"].isna().any():
+        return None
+    rest = order.iloc[1:]
+    leads = order["mean"].iloc[0] - order["sd"].iloc[0] > (rest["mean"] + rest["sd"]).max()
+    return str(order.index[0]) if leads else None
 
 
 def compare(

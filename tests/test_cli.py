@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import plugin
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -17,6 +19,9 @@ from typer.testing import CliRunner
 import anomaly_lab
 from anomaly_lab import cli, comparison, datasets, keras_setup
 from anomaly_lab.errors import BackendError
+from anomaly_lab.gallery import commands as gallery_commands
+from anomaly_lab.gallery import recorded, sets
+from anomaly_lab.gallery.store import Store
 
 QUICK = ["-d", "centroid", "-d", "pca"]
 
@@ -124,6 +129,8 @@ def test_detectors_are_listed_and_shown():
     shown = " ".join(run("detectors", "show", "knn").output.split())
     assert "doi:10.1145/342009.335437" in shown
     assert "n_neighbors=5" in shown
+    assert "Sweep(" not in shown
+    assert "Failure(" not in shown
 
 
 def test_doctor_is_content_here():
@@ -322,3 +329,117 @@ def test_interrupted_it_says_so_and_leaves_no_half_file(tmp_path):
     assert "Traceback" not in told
     assert report.read_text() == "the old report"
     assert list(tmp_path.iterdir()) == [report]
+
+
+# --- The gallery ---------------------------------------------------------------------------------
+
+SMALL = ["-d", "pca", "--dataset", "breast_cancer", "--seeds", "2", "--jobs", "1"]
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(recorded, "PATH", tmp_path / "recorded.csv")
+    return tmp_path
+
+
+def test_the_gallery_prints_its_tables_and_a_rerun_runs_nothing(fresh_cache):
+    results = fresh_cache / "gallery.json"
+    done = run("gallery", *SMALL, "--json", results)
+    assert done.exit_code == 0, done.output
+    assert "8 results: 0 known from before, 8 run" in done.output
+    for told in ("fitted on clean rows", "fitted on contaminated rows", "37.4%", "mean rank"):
+        assert told in done.output
+    assert re.search(r"data set +anomalies +(pca +centroid|centroid +pca)\n", done.output)
+    saved = json.loads(results.read_text("utf-8"))
+    rows = pd.DataFrame(saved["results"])
+    mean = rows[(rows["detector"] == "pca") & (rows["training"] == "clean")]["roc_auc"].mean()
+    assert f"{mean:.3f}" in done.output
+    again = run("gallery", *SMALL)
+    assert "8 results: 8 known from before, 0 run" in again.output
+    fresh = run("gallery", *SMALL, "--fresh")
+    assert "8 results: 0 known from before, 8 run" in fresh.output
+
+
+def test_the_gallery_fits_the_terminal(fresh_cache, monkeypatch):
+    for width, tables_a_training in ((160, 1), (45, 2)):
+        monkeypatch.setattr(gallery_commands, "out", Console(width=width))
+        told = run("gallery", *SMALL, "-d", "knn", "-d", "isolation_forest").output
+        assert len(re.findall(r"^breast_cancer +37.4%", told, re.M)) == 2 * tables_a_training
+        table_lines = [line for line in told.splitlines() if line.startswith(("data", "breast"))]
+        assert max(map(len, table_lines)) <= width
+
+
+def test_the_gallery_says_what_failed_and_keeps_the_rest(fresh_cache, monkeypatch):
+    plugin.lay(fresh_cache, "faulty_cli", {"broken": plugin.FAULTY["broken"]})
+    monkeypatch.syspath_prepend(fresh_cache)
+    done = run("gallery", *SMALL, "-d", "broken")
+    assert done.exit_code == 2
+    assert "4 of 12 tasks failed" in done.output
+    assert "broken on breast_cancer, seed 0: ZeroDivisionError: broken on purpose" in done.output
+    assert "mean rank" in done.output
+    assert "8 known from before, 0 run" in run("gallery", *SMALL).output
+    sys.modules.pop("faulty_cli")
+
+
+def test_the_gallery_records_in_a_checkout_only(fresh_cache, monkeypatch):
+    monkeypatch.setattr(sets, "_TIMED_ROWS", (50,))
+    monkeypatch.setattr(sets, "_TIMED_FEATURES", ())
+    done = run("gallery", *SMALL, "--record")
+    assert done.exit_code == 0, done.output
+    assert len(recorded.read()) == 8 + 2
+    shutil.rmtree(fresh_cache / "cache")
+    assert "8 known from before, 0 run" in run("gallery", *SMALL).output
+    monkeypatch.setattr(recorded, "_ROOT", fresh_cache)
+    refused = run("gallery", *SMALL, "--record")
+    assert refused.exit_code == 2
+    assert "pip install -e ." in " ".join(refused.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-d", "knnn"], "'knn'"),
+        (["--dataset", "digit"], "'digits'"),
+        (["--dataset", "digits", "--all"], "--all or --dataset"),
+        (["--seeds", "0"], "seeds"),
+        (["--jobs", "0"], "jobs"),
+        (["--json", "no/such/folder.json"], "folder"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "dask scheduler"),
+    ],
+)
+def test_what_the_gallery_cannot_do_is_told(arguments, told, fresh_cache):
+    done = run("gallery", *arguments)
+    assert done.exit_code == 2, done.output
+    assert told in " ".join(done.output.split())
+
+
+def test_a_scheduler_needs_the_extra(fresh_cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    done = run("gallery", "--scheduler", "tcp://127.0.0.1:8786")
+    assert done.exit_code == 2
+    assert 'pip install "anomaly-lab[cluster]"' in " ".join(done.output.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot send SIGINT to one process")
+def test_the_gallery_interrupted_goes_on_from_there(fresh_cache):
+    command = ["gallery", "-d", "pca", "-d", "knn", "--seeds", "3", "--dataset", "digits"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from anomaly_lab.cli import main; main()", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    kept = fresh_cache / "cache" / "gallery"
+    while len(list(kept.glob("*.json"))) < 3 and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    said = re.search(r"Interrupted. (\d+) of 18 results are kept; the same command goes on", told)
+    assert said, told
+    assert "Traceback" not in told
+    assert len(list(kept.glob("*.json"))) >= int(said[1]) >= 3
+    tasks = sets.scores(["pca", "knn"], ["digits"], 3)
+    assert len(Store().current(tasks)) >= int(said[1])

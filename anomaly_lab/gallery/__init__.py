@@ -1,0 +1,1 @@
+"""The gallery: every detector on every data set, kept as it comes, shown side by side."""

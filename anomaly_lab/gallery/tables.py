@@ -1,0 +1,212 @@
+"""Results -> tables: means and spreads, which is best, ranks over data sets, what ranks show."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from anomaly_lab.comparison import leader
+from anomaly_lab.errors import InputError
+from anomaly_lab.gallery.fingerprints import versions
+from anomaly_lab.gallery.sets import TWINS
+from anomaly_lab.gallery.tasks import Score
+
+TRAININGS = ("clean", "contaminated")
+_KEYS = ["dataset", "training", "detector"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Mean ranks of detectors over data sets, and what differences they show.
+
+    Parameters
+    ----------
+    ranks : Series
+        Mean rank by detector, the best (lowest) first; 1 is the best on a data set, and equals
+        share the mean of their ranks.
+    datasets : tuple of str
+        Those it is the mean over: one a source.
+    p_value : float
+        Friedman's test: how likely ranks so far apart are if all detectors are alike; NaN where
+        there are fewer than three detectors or two data sets.
+    critical_difference : float
+        Nemenyi's test: mean ranks that differ by less show no difference at `level`.
+    level : float
+        Of the test.
+
+    References
+    ----------
+    Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", JMLR 7,
+    https://www.jmlr.org/papers/v7/demsar06a.html.
+    """
+
+    ranks: pd.Series
+    datasets: tuple[str, ...]
+    p_value: float
+    critical_difference: float
+    level: float
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """The largest groups, best first, of detectors that the ranks do not tell apart."""
+        found: list[tuple[str, ...]] = []
+        for first in self.ranks:
+            near = (self.ranks >= first) & (self.ranks <= first + self.critical_difference)
+            names = tuple(self.ranks.index[near])
+            if len(names) > 1 and not any(set(names) <= set(group) for group in found):
+                found.append(names)
+        return found
+
+
+def frame(results: Mapping[Any, Any]) -> pd.DataFrame:
+    """Return one row a score: detector, dataset, seed, training and the fields of its result.
+
+    Parameters
+    ----------
+    results : mapping of task to result
+        As `run` returns them; what is not the result of a `Score` is left out.
+
+    Returns
+    -------
+    DataFrame
+        ``training`` is "clean" or "contaminated": what was asked for. ``contamination`` is the
+        share of anomalies that the fitting rows then had.
+    """
+    rows = [
+        {
+            "detector": task.detector,
+            "dataset": task.dataset,
+            "seed": task.seed,
+            "training": TRAININGS[task.contamination > 0],
+            **asdict(result),
+        }
+        for task, result in results.items()
+        if isinstance(task, Score)
+    ]
+    return pd.DataFrame(rows)
+
+
+def to_json(scores: pd.DataFrame) -> str:
+    """Return what `frame` returns as JSON text; ``docs/gallery-results.md`` names every key."""
+    rows = [
+        {name: None if value != value else value for name, value in row.items()}  # NaN
+        for row in scores.to_dict("records")
+    ]
+    detectors = scores["detector"].unique()
+    packages = {name: v for detector in detectors for name, v in versions(detector).items()}
+    content = {
+        "version": 1,
+        "environment": {"python": platform.python_version(), "packages": packages},
+        "results": rows,
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def summary(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and spread over seeds of each metric.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `frame` returns it.
+
+    Returns
+    -------
+    DataFrame
+        Index: dataset, training, detector, in the order they come. Columns: (metric, "mean") and
+        (metric, "sd"), the standard deviation over seeds (ddof 1), NaN for one seed.
+    """
+    grouped = scores.drop(columns="seed").groupby(_KEYS, sort=False)
+    return grouped.agg(["mean", "std"]).rename(columns={"std": "sd"}, level=1)
+
+
+def best(table: pd.DataFrame, dataset: str, training: str, metric: str = "roc_auc") -> str | None:
+    """Return the detector that is best by more than the spread, or None.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `summary` returns it.
+    dataset, training, metric : str
+        Which of its parts.
+    """
+    part = table.xs((dataset, training), level=["dataset", "training"])
+    return leader(part[metric], metric)
+
+
+def ranking(
+    table: pd.DataFrame, training: str, metric: str = "roc_auc", level: float = 0.05
+) -> Ranking:
+    """Rank the detectors on each data set by their means over seeds, the higher the better.
+
+    Of the sets that share a source one counts, so that no source counts twice. A set on which a
+    detector has no result does not count.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `summary` returns it.
+    training, metric : str
+        Which of its parts.
+    level : float, default 0.05
+        Of the tests: how often they may see a difference where there is none.
+
+    Returns
+    -------
+    Ranking
+
+    Raises
+    ------
+    InputError
+        Where no data set counts, or there are fewer than two detectors.
+    """
+    means = table.xs(training, level="training")[metric, "mean"].unstack("detector")
+    means = _one_a_source(means.dropna())
+    sets, detectors = means.shape
+    if sets < 1 or detectors < 2:
+        raise InputError(
+            f"Ranks need two detectors and a data set on which both have results, got {detectors} "
+            f"and {sets}."
+        )
+    ranks = means.rank(axis="columns", ascending=False).mean().sort_values(kind="stable")
+    testable = sets > 1 and detectors > 2
+    return Ranking(
+        ranks=ranks,
+        datasets=tuple(means.index),
+        p_value=float(stats.friedmanchisquare(*means.T.to_numpy()).pvalue) if testable else np.nan,
+        critical_difference=critical_difference(detectors, sets, level),
+        level=level,
+    )
+
+
+def critical_difference(detectors: int, sets: int, level: float = 0.05) -> float:
+    """Return by how much two mean ranks must differ to show a difference (Nemenyi's test).
+
+    Parameters
+    ----------
+    detectors, sets : int
+        How many were ranked, on how many data sets.
+    level : float, default 0.05
+        Of the test.
+
+    References
+    ----------
+    Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", JMLR 7,
+    section 3.2.2, https://www.jmlr.org/papers/v7/demsar06a.html.
+    """
+    q = stats.studentized_range.ppf(1 - level, detectors, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(detectors * (detectors + 1) / (6 * sets)))
+
+
+def _one_a_source(means: pd.DataFrame) -> pd.DataFrame:
+    """Keep one data set of each source: the one that counts, where it is there."""
+    names = sorted(means.index, key=lambda name: name in TWINS)
+    again = pd.Index([TWINS.get(name, name) for name in names]).duplicated()
+    return means.loc[names][~again]
