@@ -762,6 +762,81 @@ def test_a_lesson_is_not_run_again_after_a_change_of(
     assert fresh_after[edit]
 
 
+# Detectors that other packages bring.
+ASKS = (
+    FRONT
+    + """# %%
+from anomaly_lab import all_detectors
+
+"centroid" in all_detectors()
+"""
+)
+
+
+def bring(folder: Path, version: str = "1.0", cls: str = "One", code: str = "ADDED = 1\n") -> None:
+    """Install a package with a detector into a folder, as far as looking for it needs."""
+    (folder / "brought.py").write_text(code)
+    told = folder / "brought.dist-info"
+    told.mkdir(exist_ok=True)
+    (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: brought\nVersion: {version}\n")
+    (told / "entry_points.txt").write_text(f"[anomaly_lab.detectors]\nnew = brought:{cls}\n")
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lesson, Path]:
+    """A lesson that asks for every detector, run when nothing was brought; and where it is kept."""
+    cache = tmp_path_factory.mktemp("cache")
+    lesson = write(tmp_path_factory.mktemp("lessons"), ASKS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANOMALY_LAB_CACHE", str(cache))
+        run(lesson)
+    return lesson, cache
+
+
+@pytest.fixture
+def brought(
+    asking: tuple[Lesson, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Lesson, Path]:
+    """The same lesson, kept as if it had been run with a detector brought in a folder."""
+    lesson, cache = asking
+    monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(tmp_path)
+    shutil.copytree(cache, tmp_path / "cache")
+    assert load(lesson)
+    bring(tmp_path)
+    assert load(lesson) is None
+    path = tmp_path / "cache" / "lessons" / "07_small.json"
+    kept = json.loads(path.read_text()) | {"key": execute._key(lesson)}
+    path.write_text(json.dumps(kept))
+    assert load(lesson)
+    return lesson, tmp_path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "1.1"}, {"cls": "Other"}, {"code": "ADDED = 2\n"}],
+    ids=["version", "class", "code"],
+)
+def test_a_lesson_that_asks_for_every_detector_depends_on_those_brought(
+    brought: tuple[Lesson, Path], change: dict[str, str]
+) -> None:
+    lesson, folder = brought
+    bring(folder, **change)
+    assert load(lesson) is None
+    bring(folder, code="ADDED = 1  # a comment\n")
+    assert load(lesson)
+    (folder / "brought.py").unlink()
+    assert load(lesson) is None
+
+
+def test_other_lessons_do_not_depend_on_detectors_brought(
+    cached: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    bring(tmp_path)
+    assert load(cached.lesson) == cached.first
+
+
 # Lessons that must fail: what is changed in the mini lesson, and what its author is told.
 BROKEN = {
     "expression raises": ("{{ x }}", "{{ x / 0 }}", "begins 'It is .* raises ZeroDivisionError"),

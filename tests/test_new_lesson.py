@@ -11,25 +11,18 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from checkout import ROOT, copy_checkout
 
 from anomaly_lab.lessons import read
 from anomaly_lab.lessons.notebooks import EXERCISE, blank, solved
 
-ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "teach" / "14_the_middle.py"
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout with the example among the lessons, and nothing else changed."""
-    folder = tmp_path_factory.mktemp("checkout") / "copy"
-    names = ("anomaly_lab", "datasets", "docs", "tests", "tutorial", "mkdocs.yml", "pyproject.toml")
-    for name in names:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, folder / name)
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout") / "copy")
     shutil.copy(EXAMPLE, folder / "tutorial")
     return folder
 

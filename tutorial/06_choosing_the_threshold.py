@@ -37,7 +37,7 @@ TITLES |= {"centroid": "centroid", "autoencoder": "autoencoder"}
 # ## One cutoff does not fit all
 #
 # Five detectors learn from the same [fitting rows](../glossary.md#fitting-rows) of card payments:
-# the four of the gallery, and the distance to the mean (`centroid`) as a
+# the four of the lessons so far, and the distance to the mean (`centroid`) as a
 # [baseline](../glossary.md#baseline). Then each scores the same
 # [calibration rows](../glossary.md#calibration-rows), normal rows that no detector has seen.
 

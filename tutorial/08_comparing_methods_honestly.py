@@ -18,7 +18,9 @@
 # %% [markdown]
 # You know four detectors and the distance to the mean. Which one should you use? Papers answer with
 # a table in which one line is printed in bold. This lesson makes such tables, first a bad one, then
-# a better one, and asks of each what it can tell and what it cannot.
+# a better one, and asks of each what it can tell and what it cannot. (The
+# [gallery](../gallery.ipynb) compares all methods of the package. One of your own, once
+# [installed](../own-detector.md), joins the figures here too.)
 
 # %% tags=["hide"]
 from itertools import combinations
@@ -31,14 +33,17 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab import compare, datasets, split
-from anomaly_lab.pictures import LOOKS, NORMAL, QUIET, STYLE, show
+from anomaly_lab import all_detectors, compare, datasets, split
+from anomaly_lab.pictures import NORMAL, QUIET, STYLE, look, show
 
 plt.style.use(STYLE)
 
 TITLES = {"autoencoder": "autoencoder", "knn": "kNN", "isolation_forest": "isolation forest"}
 TITLES |= {"pca": "PCA", "centroid": "centroid"}
 METHODS = list(TITLES)
+# Detectors of other packages, yours perhaps: figures show them, and no sentence is about them.
+added = [n for n, d in all_detectors().items() if not d.__module__.startswith("anomaly_lab.")]
+TITLES |= {name: name for name in added}
 
 # %% [markdown]
 # ## One table, one seed
@@ -50,8 +55,9 @@ METHODS = list(TITLES)
 
 # %%
 quick = ["knn", "pca", "isolation_forest", "centroid"]
-lottery = compare(datasets.load("breast_cancer"), quick, seeds=10).frame()
-lottery = lottery.pivot(index="seed", columns="detector", values="roc_auc")
+drawn = compare(datasets.load("breast_cancer"), [*quick, *added], seeds=10).frame()
+drawn = drawn.pivot(index="seed", columns="detector", values="roc_auc")
+lottery = drawn.drop(columns=added)
 chosen = 4
 lottery.loc[chosen].sort_values(ascending=False).round(3).rename(TITLES).to_frame("ROC-AUC")
 
@@ -63,9 +69,9 @@ lottery.loc[chosen].sort_values(ascending=False).round(3).rename(TITLES).to_fram
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(6, 3.2))
-for name in quick:
-    colour, line, marker = LOOKS[name]
-    ax.plot(lottery[name], color=colour, linestyle=line, marker=marker, label=TITLES[name])
+for name in [*quick, *added]:
+    colour, line, marker = look(name)
+    ax.plot(drawn[name], color=colour, linestyle=line, marker=marker, label=TITLES[name])
 ax.plot(lottery.max(axis=1), "o", color="black", fillstyle="none", markersize=12, label="first")
 ax.set(xlabel="seed", ylabel="ROC-AUC", xticks=lottery.index)
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, fontsize=8, columnspacing=1.2)
@@ -75,7 +81,8 @@ show(
     "ROC-AUC of four methods over ten seeds on one table; a ring marks the first of each seed. "
     + "Times first: "
     + ", ".join(f"{TITLES[name]} {n}" for name, n in first.items())
-    + ". The four lines rise and fall together.",
+    + ". The four lines rise and fall together."
+    + "".join(f" Added: {name}, {drawn[name].mean():.3f} on average." for name in added),
 )
 
 # %% tags=["hide"]
@@ -124,13 +131,14 @@ eligible = [
 ]
 twins = ["breastw", "Cardiotocography", "satellite", "optdigits"]  # share a source with another one
 tables = {name.split("/")[-1]: name for name in eligible if name.split("/")[-1] not in twins}
-results = {t: compare(datasets.load(name), METHODS, seeds=3) for t, name in tables.items()}
+everyone = [*METHODS, *added]
+results = {t: compare(datasets.load(name), everyone, seeds=3) for t, name in tables.items()}
 
 # %% tags=["claim"]
 wanted = ["breast_cancer", "digits", "annthyroid", "cardio", "landsat", "Pima", "ecg5000"]
 assert list(tables) == wanted, "the rule gives the tables that the front matter names"
 frames = pd.concat([results[t].frame() for t in tables])
-seconds = frames.groupby("detector")["fit_seconds"].mean()
+seconds = frames.groupby("detector")["fit_seconds"].mean()[METHODS]
 assert seconds["autoencoder"] > 2 * seconds.drop("autoencoder").max(), "the network costs most"
 
 # %% [markdown]
@@ -141,21 +149,21 @@ assert seconds["autoencoder"] > 2 * seconds.drop("autoencoder").max(), "the netw
 
 # %% tags=["fold"]
 frame = pd.concat({table: result.frame() for table, result in results.items()}, names=["table"])
-runs = frame.reset_index(0).pivot(index=["table", "seed"], columns="detector", values="roc_auc")
-runs = runs.loc[list(tables), METHODS]  # one row a table and seed
+drawn = frame.reset_index(0).pivot(index=["table", "seed"], columns="detector", values="roc_auc")
+drawn = drawn.loc[list(tables), everyone]  # one row a table and seed
+runs, by_table = drawn[METHODS], drawn.groupby("table", sort=False)
 auc = runs.groupby("table", sort=False).mean()
 spread = runs.groupby("table", sort=False).std()
-cells = auc.map("{:.3f}".format) + " ± " + spread.map("{:.3f}".format)
+cells = by_table.mean().map("{:.3f}".format) + " ± " + by_table.std().map("{:.3f}".format)
 cells.rename(columns=TITLES).rename_axis(None).rename_axis(None, axis=1)
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(6.7, 4.4))
-for i, name in enumerate(METHODS):
-    colour, _, marker = LOOKS[name]
-    at = np.arange(len(auc)) + 0.15 * (i - 2)
-    low, high = (runs[name].groupby("table", sort=False).agg(end) for end in ("min", "max"))
-    ax.hlines(at, low, high, color=colour, linewidth=1.6)
-    ax.plot(auc[name], at, marker, color=colour, markersize=5, label=TITLES[name])
+for name, offset in zip(everyone, np.linspace(-0.3, 0.3, len(everyone)), strict=True):
+    colour, _, marker = look(name)
+    at = np.arange(len(auc)) + offset
+    ax.hlines(at, by_table[name].min(), by_table[name].max(), color=colour, linewidth=1.6)
+    ax.plot(by_table[name].mean(), at, marker, color=colour, markersize=5, label=TITLES[name])
 for line in np.arange(1, len(auc)) - 0.5:
     ax.axhline(line, color=QUIET, linewidth=0.5, alpha=0.5)
 ax.axvline(0.5, color=QUIET, linewidth=1)
@@ -168,7 +176,8 @@ show(
     "ROC-AUC of five methods on each table: mean as a mark, lowest to highest seed as a line. "
     + "First: "
     + ", ".join(f"{TITLES[auc.loc[t].idxmax()]} on {t} ({auc.loc[t].max():.3f})" for t in auc.index)
-    + ". On landsat, PCA and the centroid lie below one half.",
+    + ". On landsat, PCA and the centroid lie below one half."
+    + "".join(f" Added: {name}, {drawn[name].mean():.3f} on average." for name in added),
 )
 
 # %% tags=["hide"]
@@ -346,7 +355,7 @@ fours = pd.Series(fours).value_counts()
 # %% tags=["fold"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.7, 2.8), width_ratios=[1.1, 1])
 for y, name in enumerate(order.index):
-    colour, _, marker = LOOKS[name]
+    colour, _, marker = look(name)
     left.plot(order[name], y, marker, color=colour, markersize=7)
     left.text(order[name] + 0.14, y, f"{TITLES[name]} {order[name]:.2f}", va="center", fontsize=9)
 left.plot([1, 1 + critical], [-1, -1], color="black", linewidth=2)
@@ -542,7 +551,8 @@ assert max(liked) <= 3, "the other tables like a small k"
 # Can you avoid choosing? An [ensemble](../glossary.md#ensemble) averages several detectors. Their
 # scores have different units, so average the *ranks* of the scores. (A rank needs a crowd: here the
 # test rows. For a single row, take the share of [calibration
-# rows](../glossary.md#calibration-rows) that score lower.)
+# rows](../glossary.md#calibration-rows) that score lower. The package's `EnsembleDetector` tells
+# instead how many standard deviations a score lies above those of rows held back.)
 #
 # > **Predict.** Average all five. Will the ensemble be ahead of its average member? Of its best?
 
@@ -589,7 +599,8 @@ assert pair.mean() > max(auc["autoencoder"].mean(), auc["knn"].mean()), "the pai
 # ({{ auc["knn"].mean():.3f}}) alone. Here it insures you against the worst choice, and no more.
 #
 # The pair of autoencoder and kNN reaches {{ pair.mean():.3f}}. Do not print that in bold: we chose
-# the pair after looking at the table.
+# the pair after looking at the table. `EnsembleDetector` takes this pair by default, so the same
+# holds for its figures on these tables in the [gallery](../gallery.ipynb).
 #
 # ## What others found
 #

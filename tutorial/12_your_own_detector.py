@@ -225,6 +225,10 @@ assert flagged_twice > 0.075, "lesson 12 says that counting twice flags far too 
 # That is all. Every number that `surprise` gives for one column, the class gives for all of them;
 # and since it only ever asks what is larger, taking the logarithm of a column changes no score.
 #
+# Its published relative, ECOD, is in the package as `EmpiricalTailDetector`. Where `tail` takes the
+# nearer end of each column and adds up once, that one adds up three times (all left ends, all right
+# ends, and of each column the end it is skewed to) and takes the largest sum.
+#
 # > **Note.** `_fit` returns the scores of the fitting rows, and `fit` takes a first cutoff from
 # > them, above {{ kept:.0%}} of them. Score the fitting rows as if they were new, and each is
 # > counted twice: their scores come out too low, and so does the cutoff. Of fresh normal rows
@@ -340,15 +344,15 @@ class DensityDetector(DensityDetector):
 # is judged on the same test rows.
 
 # %%
-shipped = {
+others = {
     "autoencoder": AutoencoderDetector(),
     "centroid": CentroidDetector(),
     "isolation_forest": IsolationForestDetector(),
     "knn": KNNDetector(),
     "pca": PCADetector(),
 }
-on_tumours = compare(tumours, {"tail": TailDetector(), **shipped}, seeds=5)
-on_digits = compare(datasets.load("digits"), {"tail": TailDetector(), **shipped}, seeds=5)
+on_tumours = compare(tumours, {"tail": TailDetector(), **others}, seeds=5)
+on_digits = compare(datasets.load("digits"), {"tail": TailDetector(), **others}, seeds=5)
 
 # %% [markdown]
 # > **Predict.** Tumours: malignant ones tend to be larger and more ragged, in many columns at once.
@@ -574,22 +578,28 @@ def evidence(rng):
 #
 # So far the class lives in this notebook. To appear in `anomaly-lab detectors` and in every
 # `anomaly-lab compare`, and to be saved inside a model and loaded again, a detector has to be
-# found. There are two ways:
+# found. Give it a small package of its own. One command writes it:
 #
-# 1. **In this package**, one file `anomaly_lab/detectors/tail.py` is enough. There is no list to
-#    add it to: the folder is searched, and the contract suite and scikit-learn's checks then run on
-#    it with the other tests.
-# 2. **In a package of your own**, name the class in `pyproject.toml` as an [entry
-#    point](../glossary.md#entry-point):
+# ```console
+# anomaly-lab detectors new tail
+# anomaly-lab detectors check tail/tail.py:TailDetector
+# python -m pip install ./tail
+# ```
+#
+# `tail/tail.py` holds a detector that works, for you to put yours in its place. `check` runs both
+# suites on it and says what is missing. `pyproject.toml` names the class as an [entry
+# point](../glossary.md#entry-point):
 #
 # ```toml
 # [project.entry-points."anomaly_lab.detectors"]
-# tail = "my_package:TailDetector"
+# tail = "tail:TailDetector"
 # ```
 #
-# Once your package is installed beside this one, the command line knows your detector by its card's
-# name. If two cards carry the same name, you get an error that names both classes, not the one that
-# happened to come last. [Write a detector](../own-detector.md) has it all on one page.
+# Once it is installed beside this package, the command line, the gallery and the site built from
+# there know your detector by its card's name. If two cards carry the same name, you get an error
+# that names both classes, not the one that happened to come last. [Add a
+# detector](../own-detector.md) goes through the file line by line. In this package itself, one file
+# `anomaly_lab/detectors/tail.py` is enough: there is no list to add it to.
 
 # %%
 sorted(all_detectors())  # what is found now; 'tail' lives in this notebook only

@@ -1,7 +1,8 @@
 """Lessons are run in fresh kernels, once: what came is kept until something it came of changes.
 
 The key of what is kept: the lesson's text, this package's lesson code, the versions of everything
-installed that the package needs, and each of the package's files that the run imported or opened.
+installed that the package needs, each of the package's files that the run imported or opened, and,
+where the lesson asks for every detector, those that other packages bring.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ast
 import asyncio
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -27,14 +29,16 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
+from anomaly_lab.detectors import ENTRY_POINT_GROUP
 from anomaly_lab.errors import DownloadError
 from anomaly_lab.lessons.checks import OPEN, RIGHT, WRONG
 from anomaly_lab.lessons.notebooks import PLACEHOLDER, blank, said, solved
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError
 from anomaly_lab.paths import cache_folder, write_whole
 
-CELL_SECONDS = 600  # a cell that takes longer is stopped
+CELL_SECONDS = 1800  # a cell that takes longer is stopped; the gallery's take minutes
 _PACKAGE = Path(__file__).parents[1]
+_OF_EVERY_DETECTOR = ("anomaly_lab.detectors.all_detectors", "anomaly_lab.gallery.")
 _OUTPUTS = {"text/html", "text/plain", "text/markdown"}
 # One BLAS thread and one hash seed: sums and sets come in the same order on every machine.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
@@ -312,13 +316,31 @@ def _kept(lesson: Lesson) -> Path | None:
 
 
 def _key(lesson: Lesson) -> str:
-    parts = {
+    parts: dict[str, Any] = {
         "lesson": lesson.path.read_text("utf-8"),
         "engine": _digests(map(str, sorted(Path(__file__).parent.glob("*.py")))),
         "python": [sys.version, platform.machine()],
         "versions": versions(),
     }
+    if any(name.startswith(_OF_EVERY_DETECTOR) for name in lesson.uses):
+        parts["detectors"] = _brought()
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _brought() -> list[list[str]]:
+    """Return name, class, version and digest of each detector that another package brings."""
+    return sorted(
+        [entry.name, entry.value, entry.dist.version if entry.dist else "", _code_of(entry.module)]
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    )
+
+
+def _code_of(module: str) -> str:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        spec = None
+    return _digest(Path(spec.origin if spec and spec.origin else "gone"))
 
 
 def _digests(files: Iterable[str]) -> dict[str, str]:
