@@ -59,12 +59,12 @@ def test_equal_rows_score_one_and_rows_near_them_a_sane_number(d):
 
 @pytest.mark.parametrize("d", [2, 20])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
-def test_where_all_rows_are_the_same_the_score_is_one_plus_the_distance(d, value):
+def test_where_all_rows_are_the_same_the_score_is_the_distance_and_1_at_least(d, value):
     model = LocalOutlierFactorDetector().fit(np.full((30, d), value))
     np.testing.assert_array_equal(model.training_scores_, 1)
-    away = np.full((1, d), value)
-    away[0, 0] += 3
-    np.testing.assert_allclose(model.anomaly_score(away), 3, rtol=1e-6)
+    away = np.full((2, d), value)
+    away[:, 0] += 0.5, 3
+    np.testing.assert_allclose(model.anomaly_score(away), [1, 3], rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e6])

@@ -38,10 +38,10 @@ class LocalOutlierFactorDetector(Detector):
 
     k or more equal rows have no reach, and by the definition an infinite density, which makes the
     score of a row near them infinite. So no reach counts less than a hundredth of the mean one over
-    the fitting rows. Equal rows then score 1, and wherever there are none the score is that of
+    the fitting rows. Equal rows then score 1, and where no reach is as small the score is that of
     scikit-learn's ``LocalOutlierFactor``, whose own floor, 1e-10 in the units of the rows, leaves
-    scores of many millions. Where all fitting rows are the same, the score is
-    one plus the distance to them.
+    scores of many millions. Where all fitting rows are the same, no reach counts less than 1: the
+    score is the distance to them, and 1 where that is less.
 
     Training scores leave each row out of its own neighbours, as those of `KNNDetector` do.
 

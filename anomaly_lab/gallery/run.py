@@ -134,9 +134,12 @@ def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Recor
             batch_size=1,
         )
         call = joblib.delayed(_measured)
-        with _closed(parallel(call(i, task, os.getpid()) for i, task in enumerate(tasks))) as came:
-            for i, outcome in came:
-                yield tasks[i], outcome
+        with warnings.catch_warnings():  # loky replaces workers that grow, which harms nothing
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+            calls = (call(i, task, os.getpid()) for i, task in enumerate(tasks))
+            with _closed(parallel(calls)) as came:
+                for i, outcome in came:
+                    yield tasks[i], outcome
 
 
 @contextmanager

@@ -75,12 +75,16 @@ class Store:
     def known(self, tasks: Iterable[Task]) -> dict[Any, Record]:
         """Return what there is to show of tasks without running any.
 
-        As `current`, and of data sets that are downloaded also what the repository recorded with
-        other code or versions; a record's environment tells with which.
+        As `current`, and of timings and of data sets that are downloaded also what the repository
+        recorded with other code or versions; a record's environment tells with which.
         """
         wanted = list(tasks)
-        downloaded = [task for task in wanted if getattr(task, "dataset", "") in DOWNLOADED]
-        old = {task: self._recorded[task] for task in downloaded if task in self._recorded}
+        dear = [
+            task
+            for task in wanted
+            if isinstance(task, Timing) or getattr(task, "dataset", "") in DOWNLOADED
+        ]
+        old = {task: self._recorded[task] for task in dear if task in self._recorded}
         return old | self.current(wanted)
 
     def put(self, task: Task, record: Record) -> None:
