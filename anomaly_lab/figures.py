@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import html
 import io
 import re
@@ -10,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec, TypeAlias
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -20,14 +21,21 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 NORMAL = "#0072B2"
 ANOMALY = "#D55E00"
 QUIET = "#808080"
-# Of the detectors: (colour, line style, marker).
-LOOKS = {
+Look: TypeAlias = tuple[str, Any, str]  # colour, line style, marker
+LOOKS: dict[str, Look] = {  # of the detectors
     "autoencoder": ("#AA4499", "-", "o"),
     "knn": ("#009E73", "--", "s"),
     "pca": ("#A67C00", "-.", "^"),
     "isolation_forest": ("#2E86C1", (0, (4, 1, 1, 1, 1, 1)), "D"),
     "centroid": (QUIET, ":", "v"),
+    "lof": ("#781800", (0, (7, 2)), "P"),
+    "empirical_tail": ("#004D40", (0, (2, 1)), ">"),
+    "vae": ("#4800A8", (0, (6, 1, 1, 1)), "X"),
+    "ensemble": ("#000000", (0, (14, 1)), "*"),
 }
+_OTHER_COLOURS = "#7B68C8", "#A6611A", "#117733"
+_OTHER_LINES = "-", "--", "-.", ":"
+_OTHER_MARKERS = "p", "<", "H", "d", "8"
 STYLE = Path(__file__).with_name("anomaly_lab.mplstyle")
 
 # What a web page shows instead on a dark background, where these would be too dark to read.
@@ -39,10 +47,37 @@ _ON_DARK = {
     "#a67c00": "#cfa21f",
     "#2e86c1": "#6fb3e3",
     "#808080": "#9a9a9a",
+    "#781800": "#d47a63",
+    "#004d40": "#9be0a0",
+    "#4800a8": "#9d7bff",
+    "#7b68c8": "#a597e6",
+    "#a6611a": "#d08a45",
+    "#117733": "#55b877",
 }
 _DPI = 200  # of what is drawn as an image inside an SVG
 
 P = ParamSpec("P")
+
+
+def look(name: str) -> Look:
+    """Return how a detector is drawn: colour, line style and marker, the same in every figure.
+
+    Parameters
+    ----------
+    name : str
+        Its name. One that `LOOKS` lacks gets a look by its letters.
+
+    Returns
+    -------
+    tuple
+        Colour, line style and marker, as matplotlib takes them.
+    """
+    if name in LOOKS:
+        return LOOKS[name]
+    n = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    n, colour = divmod(n, len(_OTHER_COLOURS))
+    n, line = divmod(n, len(_OTHER_LINES))
+    return _OTHER_COLOURS[colour], _OTHER_LINES[line], _OTHER_MARKERS[n % len(_OTHER_MARKERS)]
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from anomaly_lab.detectors.base import Detector
 from anomaly_lab.errors import InputError
-from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, to_svg
+from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, look, to_svg
 
 __all__ = [
     "ANOMALY",
@@ -28,8 +28,10 @@ __all__ = [
     "STYLE",
     "Picture",
     "images",
+    "look",
     "scatter",
     "score_map",
+    "shade",
     "show",
 ]
 
@@ -159,13 +161,42 @@ def score_map(
     xs, ys = (np.linspace(low[i], high[i], _CELLS) for i in (0, 1))
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
     scores = detector.anomaly_score(grid).reshape(_CELLS, _CELLS)
+    shade(ax, xs, ys, scores, cutoff)
+    scatter(ax, points, y)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
+
+
+def shade(
+    ax: Axes,
+    xs: Array,
+    ys: Array,
+    scores: Array,
+    cutoff: float | None = None,
+    strength: float = 1,
+) -> None:
+    """Draw scores on a grid as shades of grey, the darker the more anomalous, and the cutoff.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    xs, ys : ndarray of shape (m,) and (n,)
+        Where the scores are from: the middles of the cells, evenly spaced.
+    scores : ndarray of shape (n, m)
+        The scores; a shade is the rank among them.
+    cutoff : float, optional
+        In the unit of the scores; drawn as a dashed line where they reach it.
+    strength : float, default 1
+        Of the shades; less where something is to be seen on top of them.
+    """
     ranks = np.searchsorted(np.sort(scores, axis=None), scores) / scores.size
-    half = (high - low) / (_CELLS - 1) / 2  # a cell, so that its middle is where its score is from
+    half_x, half_y = (xs[1] - xs[0]) / 2, (ys[1] - ys[0]) / 2
     ax.imshow(
         ranks,
         origin="lower",
-        extent=(low[0] - half[0], high[0] + half[0], low[1] - half[1], high[1] + half[1]),
+        extent=(xs[0] - half_x, xs[-1] + half_x, ys[0] - half_y, ys[-1] + half_y),
         cmap=_FADE,
+        alpha=strength,
         vmin=0,
         vmax=1,
         aspect="auto",
@@ -173,8 +204,6 @@ def score_map(
     )
     if cutoff is not None and scores.min() < cutoff < scores.max():
         ax.contour(xs, ys, scores, levels=[cutoff], colors="black", linestyles="--", linewidths=1.2)
-    scatter(ax, points, y)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
 
 
 def images(

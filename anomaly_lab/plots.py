@@ -20,7 +20,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sklearn import metrics
 
 from anomaly_lab.evaluation import Report
-from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, styled
+from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, look, styled
 
 if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison, Explanation
@@ -261,10 +261,9 @@ def training_curve(history: pd.DataFrame, ax: Axes | None = None, title: str | N
     """
     ax = _ready(ax, title)
     epochs = np.arange(1, len(history) + 1)
-    colour = LOOKS["autoencoder"][0]
-    for column, look in (("loss", (QUIET, "--")), ("val_loss", (colour, "-"))):
+    for column, colour, line in (("loss", QUIET, "--"), ("val_loss", LOOKS["autoencoder"][0], "-")):
         if column in history:
-            ax.plot(epochs, history[column], color=look[0], linestyle=look[1])
+            ax.plot(epochs, history[column], color=colour, linestyle=line)
     epoch, lowest = _lowest(history)
     ax.plot([epoch], [lowest], "ok", markerfacecolor="none", markersize=8, clip_on=False)
     if history.max(axis=None) > 20 * history.min(axis=None) > 0:
@@ -418,7 +417,7 @@ def _ranks(report: Report) -> npt.NDArray[np.intp]:
 def _curve(
     ax: Axes, x: Array, y: Array, point: tuple[float, float], name: str, area: float
 ) -> None:
-    colour, line, marker = LOOKS.get(name) or _other_look(ax)
+    colour, line, marker = look(name)
     ax.plot(x, y, color=colour, linestyle=line)
     ax.plot(
         [point[0]],
@@ -431,12 +430,6 @@ def _curve(
         zorder=3,
         label=f"{name} {_rate(area)}".strip(),
     )
-
-
-def _other_look(ax: Axes) -> tuple[str, str, str]:
-    """Return a look for a detector that has none of its own, by how many are drawn already."""
-    looks = [("#7B68C8", "-", "P"), ("#A6611A", "--", "X"), ("#117733", "-.", "*")]
-    return looks[len(ax.lines) % len(looks)]
 
 
 def _told(results: Comparison | Report, area: str, point: str) -> str:

@@ -16,7 +16,13 @@ def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
     lessons = {f"anomaly_lab/_tutorial/{p.name}" for p in (ROOT / "tutorial").glob("*.py")}
     extra = {
         f"anomaly_lab/{name}"
-        for name in ("py.typed", "anomaly_lab.mplstyle", "report_template.html")
+        for name in (
+            "py.typed",
+            "anomaly_lab.mplstyle",
+            "report_template.html",
+            "gallery/gallery.html",
+            "gallery/recorded.csv",
+        )
     }
     assert held >= modules | cards | lessons | extra
     assert not [name for name in held if name.startswith(("tests", "docs"))]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +18,15 @@ from matplotlib.colors import to_rgba
 from matplotlib.contour import ContourSet
 from matplotlib.markers import MarkerStyle
 
-from anomaly_lab import figures, pictures
+from anomaly_lab import all_detectors, figures, pictures
 from anomaly_lab.errors import InputError
 from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, Picture, images, score_map, show
 
-COLOURS = sorted({NORMAL, ANOMALY, QUIET, *(colour for colour, *_ in LOOKS.values())})
+# Black takes the colour of the page.
+COLOURS = sorted(
+    {NORMAL, ANOMALY, QUIET, *(colour for colour, *_ in LOOKS.values()), *figures._OTHER_COLOURS}
+    - {"#000000"}
+)
 POINTS = np.array([[0.0, -1.0], [4.0, 1.0], [10.0, 0.5]])
 
 
@@ -141,6 +148,43 @@ def test_a_fixed_colour_has_a_twin_for_dark_pages(colour: str) -> None:
     assert set(re.findall(r"var\((--[\w-]+)\)", svg)) == defined
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    channels = np.array(to_rgba(colour)[:3])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_colours_stand_out_from_the_page(colour: str) -> None:
+    dark_page = "#1e2129"
+    assert 1.05 / (luminance(colour) + 0.05) >= 3
+    assert (luminance(figures._ON_DARK[colour.lower()]) + 0.05) / (luminance(dark_page) + 0.05) >= 3
+
+
+def test_detectors_differ_in_colour_line_and_marker() -> None:
+    assert set(LOOKS) >= {name for name, d in all_detectors().items() if ours(d)}
+    for column in zip(*LOOKS.values(), strict=True):
+        assert len(set(column)) == len(LOOKS)
+
+
+def ours(detector: type) -> bool:
+    return detector.__module__.startswith("anomaly_lab.")
+
+
+def test_another_detector_has_a_look_by_its_name() -> None:
+    assert pictures.look("knn") == LOOKS["knn"]
+    names = [f"detector_{i}" for i in range(60)]
+    found = [pictures.look(name) for name in names]
+    code = f"from anomaly_lab.figures import look; print([look(n) for n in {names!r}])"
+    fresh = {**os.environ, "PYTHONHASHSEED": "1"}
+    again = subprocess.run([sys.executable, "-c", code], env=fresh, capture_output=True, text=True)
+    assert again.stdout.strip() == str(found)
+    assert [len(set(column)) for column in zip(*found, strict=True)] == [3, 4, 5]
+    own = {marker for _, _, marker in LOOKS.values()}
+    assert not own & {marker for _, _, marker in found}
+
+
 def test_numbers_in_paths_are_short_and_texts_keep_their_digits(everything: str) -> None:
     assert {"0.175", "0.003", "0.12345 > 0.1234"} <= set(texts(everything))
     root = ET.fromstring(everything)
@@ -200,6 +244,14 @@ def test_shades_of_a_map_rise_with_the_score_and_equal_scores_share_one(column: 
     assert ax.images[0].origin == "lower"
     low, high = ax.images[0].to_rgba(np.array([[0.0, 1.0]]))[0]
     assert low[3] < high[3]
+
+
+def test_shades_can_be_weaker() -> None:
+    xs, scores = np.linspace(0, 1, 3), np.arange(9.0).reshape(3, 3)
+    ax, faint = figures.new_axes(), figures.new_axes()
+    pictures.shade(ax, xs, xs, scores)
+    pictures.shade(faint, xs, xs, scores, strength=0.5)
+    assert [drawn.images[0].get_alpha() for drawn in (ax, faint)] == [1, 0.5]
 
 
 def test_a_map_of_one_score_has_one_shade() -> None:

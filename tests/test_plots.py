@@ -200,8 +200,10 @@ def test_curves_mark_the_cutoff_and_name_every_detector() -> None:
     assert set(points) == {"knn", "my_own", "another"}
     assert points["knn"].get_xdata()[0] == means["false_positive_rate", "mean"]
     assert points["knn"].get_ydata()[0] == means["recall", "mean"]
-    looks = {(line.get_color(), line.get_marker()) for line in points.values()}
-    assert len(looks) == 3
+    looks = {name: (line.get_color(), line.get_marker()) for name, line in points.items()}
+    assert looks == {name: figures.look(name)[::2] for name in points}
+    alone = drawn("roc_curve", comparison_of({"my_own": 1.5})).lines[-1]
+    assert (alone.get_color(), alone.get_marker()) == looks["my_own"]
     prevalence = drawn("precision_recall_curve", comparison).lines[0].get_ydata()
     assert list(prevalence) == [0.1, 0.1]
 

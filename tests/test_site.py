@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from browser import DESKTOP, PHONE, chromium, needs_chromium, visit
+from browser import DESKTOP, PHONE, needs_chromium, visit
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 
@@ -22,31 +20,9 @@ from anomaly_lab.errors import DownloadError
 from anomaly_lab.lessons import execute, lessons
 from anomaly_lab.lessons.prose import minutes, words
 
-ROOT = Path(__file__).parents[1]
 LESSONS = lessons()
 LESSON_KB, FIRST_VIEW_KB = 150, 600
 Tell = Callable[[str], None]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built strictly; without downloaded data, its lessons say that theirs is missing."""
-    folder = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    if "ANOMALY_LAB_DATA" not in environment:
-        environment["ANOMALY_LAB_OFFLINE"] = "1"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def pages(site: Path) -> list[Path]:
@@ -164,15 +140,39 @@ def test_the_notebook_to_download_is_the_students(site: Path) -> None:
         assert all(f'check("{exercise.name}")' in code for exercise in lesson.exercises)
 
 
-def test_every_detector_page_links_its_lessons(site: Path) -> None:
+def test_every_detector_has_a_page_with_pictures_and_a_formula(site: Path) -> None:
     for name, detector in all_detectors().items():
-        page = site / "reference" / "detectors" / f"{name}.html"
+        article = soup(site / "gallery" / f"{name}.html").select_one("article")
+        card = detector.card
+        assert article.select_one("h1").get_text().rstrip("¶") == card.title
+        told = [str(figure["aria-label"]) for figure in article.select("figure.picture svg")]
+        assert len(told) == 1 + bool(card.failure) + bool(card.sweep), name
+        assert "an anomaly" in told[0]
+        assert all("ROC-AUC" in alt for alt in told[1:])
+        assert bool(article.select_one("math[display='block']")) == bool(card.formula), name
+        assert "$" not in article.get_text()
+        words = " ".join(article.get_text().split())
+        for part in (card.idea, card.score, card.works, card.fails, card.cost):
+            assert part in words
+        assert not card.failure or card.failure.cause in words
+        assert not card.sweep or card.sweep.effect in words
+        named = {code.get_text() for code in article.select("table td:first-child code")}
+        assert named == set(inspect.signature(detector).parameters), name
+
+
+def test_every_detector_page_links_its_api_and_its_lessons(site: Path) -> None:
+    taught = set()
+    for name, detector in all_detectors().items():
         path = f"{detector.__module__}.{detector.__qualname__}"
         using = {f"{lesson.slug}.html" for lesson in LESSONS if path in lesson.uses}
-        linked = {str(a["href"]).split("/")[-1] for a in soup(page).select("article a[href]")}
-        assert using
-        assert using <= linked
-        assert path in anchors(page)
+        page = soup(site / "gallery" / f"{name}.html")
+        linked = {str(a["href"]).split("/")[-1] for a in page.select("article a[href]")}
+        assert using | {f"{name}.html"} <= linked
+        api = site / "reference" / "detectors" / f"{name}.html"
+        assert path in anchors(api)
+        assert soup(api).select(f"article a[href='../../gallery/{name}.html']")
+        taught |= {name} if using else set()
+    assert {"autoencoder", "centroid", "isolation_forest", "knn", "pca"} <= taught
 
 
 def test_every_data_set_is_listed(site: Path) -> None:

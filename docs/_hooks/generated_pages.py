@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 import os
+import re
 import sys
 from pathlib import Path
 
+import griffe
+import markup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -14,9 +19,14 @@ from typer.testing import CliRunner
 
 from anomaly_lab import __version__, all_detectors, datasets
 from anomaly_lab.cli import app
+from anomaly_lab.detectors import Detector
+from anomaly_lab.gallery.portraits import portraits
+from anomaly_lab.gallery.store import Store
 from anomaly_lab.lessons import lessons
 from anomaly_lab.lessons.execute import versions
 from anomaly_lab.lessons.prose import exercise_minutes, minutes
+
+log = logging.getLogger("mkdocs.hooks.pages")
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -24,6 +34,9 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
+)
+TEMPLATES.filters["linked"] = lambda text: re.sub(
+    r"doi:(10\.\S+\w)", r"[doi:\1](https://doi.org/\1)", text
 )
 COMMANDS = ("", "compare", "datasets", "datasets show", "datasets fetch", "detectors",
             "detectors show", "doctor", "start", "check", "grade")  # fmt: skip
@@ -37,22 +50,56 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     cards = [datasets.card(name) for name in datasets.names()]
     _add(files, config, "datasets.md", "datasets.md", cards=cards)
     _add(files, config, "reference/cli.md", "cli.md", helps=_helps())
-    for name, detector in all_detectors().items():
+    found = all_detectors()
+    drawn = portraits(found, Store(), progress=_tell)
+    for name, detector in found.items():
         path = f"{detector.__module__}.{detector.__qualname__}"
-        using = [lesson for lesson in taught if path in lesson.uses]
-        _add(files, config, f"reference/detectors/{name}.md", "detector.md",
-             card=detector.card, path=path, lessons=using)  # fmt: skip
+        pictures = drawn[name].pictures()
+        for kind, picture in pictures.items():
+            markup.FIGURES[f"{name}-{kind}"] = picture._repr_html_()
+        _add(files, config, f"gallery/{name}.md", "detector.md", card=detector.card, path=path,
+             explained=_explained(detector), parameters=_parameters(detector),
+             lessons=[lesson for lesson in taught if path in lesson.uses])  # fmt: skip
+        _add(files, config, f"reference/detectors/{name}.md", "detector_api.md",
+             card=detector.card, path=path)  # fmt: skip
+
+
+def _tell(done: int, total: int, what: str) -> None:
+    log.info("detectors' pages: %d of %d maps, %s", done, total, what)
+
+
+def _explained(detector: type[Detector]) -> str | None:
+    """Return what is to be seen where a detector draws how a row gets its score."""
+    own = detector._draw is not Detector._draw
+    return inspect.cleandoc(detector._draw.__doc__) if own and detector._draw.__doc__ else None
+
+
+def _parameters(detector: type[Detector]) -> list[tuple[str, str, str]]:
+    """Return name, default and meaning of a detector's parameters, in Markdown."""
+    sections = griffe.Docstring(inspect.getdoc(detector) or "").parse("numpy")
+    told = [section.value for section in sections if section.kind.value == "parameters"]
+    defaults = inspect.signature(detector).parameters
+    return [
+        (p.name, repr(defaults[p.name].default), " ".join(p.description.split()))
+        for parameters in told
+        for p in parameters
+    ]
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """List the detectors' pages below the contract they keep."""
+    """List each detector's page in the gallery, and below the contract that it keeps."""
+    found = all_detectors().items()
     for section in config.nav or []:
         for entry in section.get("Reference", ()):
             if "Detectors" in entry:
                 entry["Detectors"] += [
                     {detector.__name__: f"reference/detectors/{name}.md"}
-                    for name, detector in all_detectors().items()
+                    for name, detector in found
                 ]
+        if "Gallery" in section:  # after the first entry, which shows them side by side
+            section["Gallery"][1:1] = [
+                {detector.card.title: f"gallery/{name}.md"} for name, detector in found
+            ]
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -38,11 +38,10 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class LessonPage:
-    """A lesson with what came of it, and the figures that are put in at the end."""
+    """A lesson with what came of it."""
 
     lesson: Lesson
     run: Run
-    figures: list[str]
     teaches: bool  # a lesson, not another computed page
 
 
@@ -78,7 +77,8 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         teaches = lesson in taught
         address = f"learn/{lesson.slug}.ipynb" if teaches else f"{lesson.slug[3:]}.ipynb"
         notebook = make.page(lesson, run.texts, run.outputs)
-        SITE.pages[address] = LessonPage(lesson, run, markup.take_figures(notebook), teaches)
+        markup.take_figures(notebook, lesson.number)
+        SITE.pages[address] = LessonPage(lesson, run, teaches)
         path = Path(SITE.folder.name, address)
         path.parent.mkdir(exist_ok=True)
         nbformat.write(notebook, path)
@@ -99,12 +99,12 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Clean what nbconvert made, and put a lesson's head above it."""
     shown = SITE.pages.get(page.file.src_uri)
     if shown is None:
-        return _with_figures(markup.finish(html))
+        return markup.put_figures(markup.finish(html), page.file.src_uri)
     body = _with_links(markup.clean_notebook(html), page, files)
     if shown.teaches:
         page.meta["description"] = f"After this lesson you can {shown.lesson.objectives[0]}."
         body = _framed(body, shown, page, files)
-    return markup.put_figures(markup.finish(body), shown.figures)
+    return markup.put_figures(markup.finish(body), page.file.src_uri)
 
 
 def _framed(body: str, shown: LessonPage, page: Page, files: Files) -> str:
@@ -149,23 +149,6 @@ def _with_links(html: str, page: Page, files: Files) -> str:
         else:
             link["href"] = get_relative_url(target.url, page.url) + mark + anchor
     return str(soup)
-
-
-def _with_figures(html: str) -> str:
-    """Put a lesson's figure where a page asks for it: ``<p data-lesson="04" data-n="1"></p>``."""
-    soup = BeautifulSoup(html, "html.parser")
-    wanted = soup.select("p[data-lesson]")
-    figures: list[str] = []
-    for i, mark in enumerate(wanted):
-        number, n = mark["data-lesson"], int(mark["data-n"])
-        shown = [p for p in SITE.pages.values() if p.lesson.number == number]
-        if shown and n <= len(shown[0].figures):
-            figures.append(shown[0].figures[n - 1])
-        else:
-            figures.append("")
-            log.warning("lesson %s has no figure %d to show on another page", number, n)
-        mark.attrs = {"data-figure": str(i)}
-    return markup.put_figures(str(soup), figures) if wanted else html
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from html import escape
+from itertools import count
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from latex2mathml.converter import convert
+
+log = logging.getLogger("mkdocs.hooks.markup")
+
+FIGURES: dict[str, str] = {}  # what the pages of this build can show, by name
 
 _MATHS = re.compile(r"\$\$(.+?)\$\$|\$([^$\s](?:[^$]*?[^$\s])?)\$", re.DOTALL)
 _UNCOLOURED = re.compile(r'<span class="[nw]">([^<]*)</span>')  # names and blanks
 _VERBATIM = {"code", "pre", "script", "style", "math", "svg"}
 _FIGURE = '<figure class="picture">'
+_WHOLE = re.compile(re.escape(_FIGURE) + ".*?</figure>", re.DOTALL)
+_MARK = re.compile(r'<p data-figure="([^"]+)"></p>')
 _WIDE = 560  # pixels; a figure wider than this scrolls sideways on a phone
 
 
-def take_figures(notebook: dict) -> list[str]:
-    """Take the figures out of a notebook's outputs, leaving a mark for `put_figures` in place."""
-    figures: list[str] = []
+def take_figures(notebook: dict, page: str) -> None:
+    """Move the figures of a notebook's outputs to `FIGURES`, as ``<page>-1`` and so on.
+
+    A mark for `put_figures` stays in the place of each.
+    """
+    names = (f"{page}-{n}" for n in count(1))
+
+    def take(figure: re.Match[str]) -> str:
+        name = next(names)
+        FIGURES[name] = figure[0]
+        return f'<p data-figure="{name}"></p>'
+
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
-            if data.get("text/html", "").startswith(_FIGURE):
-                figures.append(data["text/html"])
-                data["text/html"] = f'<p data-figure="{len(figures) - 1}"></p>'
-    return figures
+            if "text/html" in data:
+                data["text/html"] = _WHOLE.sub(take, data["text/html"])
 
 
-def put_figures(html: str, figures: list[str]) -> str:
-    """Put figures where `take_figures` found them; they stay out of the search index."""
-    for i, figure in enumerate(figures):
+def put_figures(html: str, page: str) -> str:
+    """Put figures where ``<p data-figure="name"></p>`` asks for them.
+
+    At the very end, since an HTML parser would lower the case of SVG's names; figures stay out of
+    the search index too.
+    """
+
+    def put(mark: re.Match[str]) -> str:
+        figure = FIGURES.get(mark[1])
+        if figure is None:
+            log.warning("%s: there is no figure %r to show", page, mark[1])  # strict builds fail
+            return ""
         width = re.search(r"max-width: (\d+)px", figure)
         wide = width is not None and int(width[1]) > _WIDE
         opening = '<figure class="picture wide" tabindex="0"' if wide else '<figure class="picture"'
-        drawn = figure.replace(_FIGURE, f"{opening} data-search-exclude>", 1)
-        html = html.replace(f'<p data-figure="{i}"></p>', drawn)
-    return html
+        return figure.replace(_FIGURE, f"{opening} data-search-exclude>", 1)
+
+    return _MARK.sub(put, html)
 
 
 def clean_notebook(html: str) -> str:
@@ -120,6 +144,8 @@ def finish(html: str) -> str:
             text.replace_with(BeautifulSoup(_with_mathml(text), "html.parser"))
     for table in page.select("table"):
         table.attrs.pop("border", None)
+        if table.find_parent(class_="scroll"):
+            continue  # it brings its own box, and its own style
         table.attrs.pop("style", None)
         scroll = page.new_tag("div", attrs={"class": "scroll", "tabindex": "0"})
         table.wrap(scroll)
