@@ -36,7 +36,7 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 TEMPLATES.filters["linked"] = lambda text: re.sub(
-    r"doi:(10\.\S+\w)", r"[doi:\1](https://doi.org/\1)", text
+    r"doi:(10\.\S+\w)", r"[doi:\1](https://doi.org/\1)", re.sub(r"https://\S+\w", r"<\g<0>>", text)
 )
 COMMANDS = ("", "compare", "datasets", "datasets show", "datasets fetch", "detectors",
             "detectors show", "doctor", "start", "check", "grade")  # fmt: skip

@@ -128,8 +128,9 @@ if not recorded or here == there:
 #
 # Every method on the same random splits: {{ sets.BUNDLED_SEEDS }} of each bundled or simulated set,
 # {{ kept_seeds }} of each one that is downloaded; {{ f"{tasks.MOST_ROWS:,}" }} rows are drawn from
-# larger ones. A single split has no spread, and shows no leader. The distance to the mean, centroid,
-# is the trivial baseline: a method that does not beat it has found no structure worth its cost.
+# larger ones. A single split has no spread, and shows no leader. The distance to the mean,
+# centroid, is the trivial baseline: a method that does not beat it has found no structure worth
+# its cost.
 
 # %% tags=["fold"]
 HTML(html.table(summary, (*sets.BUNDLED, *sets.DOWNLOADED), list(detectors)))
