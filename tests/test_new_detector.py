@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import sysconfig
 import venv
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ WITHOUT_A_NETWORK = {
     "PIP_NO_BUILD_ISOLATION": "false",  # of an option that begins with "no", pip reads the value
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_CACHE_DIR": "1",
+    "JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter")),  # nbconvert's templates lie there
 }
 
 

@@ -38,8 +38,9 @@ TEMPLATES = Environment(
 TEMPLATES.filters["linked"] = lambda text: re.sub(
     r"doi:(10\.\S+\w)", r"[doi:\1](https://doi.org/\1)", re.sub(r"https://\S+\w", r"<\g<0>>", text)
 )
-COMMANDS = ("", "compare", "datasets", "datasets show", "datasets fetch", "detectors",
-            "detectors show", "doctor", "start", "check", "grade")  # fmt: skip
+COMMANDS = ("", "compare", "gallery", "datasets", "datasets show", "datasets fetch", "detectors",
+            "detectors show", "detectors new", "detectors check", "doctor", "start", "check",
+            "grade")  # fmt: skip
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
