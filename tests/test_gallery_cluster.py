@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from anomaly_lab import cli
 from anomaly_lab.errors import InputError
 from anomaly_lab.gallery import cluster as clusters
-from anomaly_lab.gallery import fingerprints, sets
+from anomaly_lab.gallery import fingerprints, recorded, sets
 from anomaly_lab.gallery.cluster import connected
 from anomaly_lab.gallery.run import UnfinishedError, WorkerLostError, run
 from anomaly_lab.gallery.store import Store
@@ -84,6 +84,7 @@ def test_with_a_worker_killed_half_way_nothing_is_lost_and_nothing_counts_twice(
 def test_the_command_runs_on_it(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path))
     monkeypatch.setattr(clusters, "WORKER_SECONDS", 60)
+    monkeypatch.setattr(recorded, "PATH", tmp_path / "nothing.csv")
     arguments = ["gallery", "-d", "pca", "--dataset", "breast_cancer", "--seeds", "1"]
     address = cluster.scheduler_address
     done = CliRunner().invoke(cli.app, [*arguments, "--scheduler", address])

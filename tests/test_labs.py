@@ -513,11 +513,12 @@ def test_processes_it_started_are_ended_with_it(
 def test_a_run_can_be_stopped(small: Lesson, tmp_path: Path) -> None:
     path = tmp_path / "work.ipynb"
     nbformat.write(worked(small, first="while True: pass"), path)
+    before = psutil.Process().children()  # such as joblib's workers of other tests
     stop = Event()
     stop.set()
     with pytest.raises(CancelledError):
         running.run(path, small, tmp_path, ENOUGH, stop)
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)
 
 
 # Checking
