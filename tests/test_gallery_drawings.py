@@ -22,6 +22,7 @@ from matplotlib.contour import ContourSet
 
 from anomaly_lab import KNNDetector, all_detectors, figures, get_detector, pictures
 from anomaly_lab.detectors import Case, Detector, centroid
+from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.figures import ANOMALY, NORMAL, look
 from anomaly_lab.gallery import drawings, portraits
 from anomaly_lab.gallery.store import Store
@@ -249,6 +250,12 @@ def test_a_card_with_what_is_required_alone_has_an_idea(
     bare = replace(CARDS["centroid"], formula="", failure=None)
     monkeypatch.setattr(get_detector("centroid"), "card", bare)
     assert list(drawn(["centroid"])["centroid"].pictures()) == ["idea"]
+
+
+def test_a_detector_that_cannot_draw_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_detector("centroid"), "_draw", lambda *args: 1 / 0)
+    with pytest.raises(AnomalyLabError, match="centroid: its idea cannot be drawn: ZeroDivision"):
+        drawn(["centroid"])
 
 
 def test_what_was_drawn_is_kept_until_something_changes(

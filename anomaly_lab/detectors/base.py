@@ -170,7 +170,10 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         raise NotImplementedError
 
     def _draw(self, ax: Any, row: Array) -> None:
-        """Draw into axes of the plane how `row`, shape (2,), gets its score; optional."""
+        """Draw into axes of the plane how `row`, shape (2,), gets its score; optional.
+
+        The docstring of a detector's own says what is to be seen, below the picture on its page.
+        """
 
     def prepare(self) -> None:
         """Load what the method needs, so that `fit` can be timed without it."""

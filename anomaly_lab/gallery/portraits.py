@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from anomaly_lab import datasets, figures, pictures
 from anomaly_lab.comparison import Progress
 from anomaly_lab.detectors import Card, Case, get_detector
+from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.figures import style
 from anomaly_lab.gallery import drawings
 from anomaly_lab.gallery.fingerprints import fingerprint, modules
@@ -147,7 +148,13 @@ def _idea(card: Card) -> Picture:
     explained, labels = test[chosen], parts.test_labels[chosen]
 
     def draw(ax: Axes) -> None:
-        drawings.idea(ax, detector, rows, explained, labels)
+        try:
+            drawings.idea(ax, detector, rows, explained, labels)
+        except Exception as error:
+            raise AnomalyLabError(
+                f"{card.name}: its idea cannot be drawn: {type(error).__name__}: {error}. Mend "
+                "_draw, or leave it out: it is optional."
+            ) from error
 
     alt = drawings.describe_idea(detector, explained, labels)
     return _picture([draw], f"{card.title}. {alt}", 3.4, 3.4)

@@ -13,6 +13,7 @@ import griffe
 import markup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from anomaly_lab import __version__, all_detectors, datasets
 from anomaly_lab.cli import app
 from anomaly_lab.detectors import Detector
+from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.gallery.portraits import portraits
 from anomaly_lab.gallery.store import Store
 from anomaly_lab.lessons import lessons
@@ -52,7 +54,10 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     _add(files, config, "datasets.md", "datasets.md", cards=cards)
     _add(files, config, "reference/cli.md", "cli.md", helps=_helps())
     found = all_detectors()
-    drawn = portraits(found, Store(), progress=_tell)
+    try:
+        drawn = portraits(found, Store(), progress=_tell)
+    except AnomalyLabError as error:  # such as a detector of another package that cannot draw
+        raise PluginError(str(error)) from error
     for name, detector in found.items():
         path = f"{detector.__module__}.{detector.__qualname__}"
         pictures = drawn[name].pictures()
