@@ -57,7 +57,7 @@ def score_histogram(report: Report, ax: Axes | None = None, title: str | None = 
     Axes
     """
     ax = _ready(ax, title)
-    edges, logarithmic = _edges(report)
+    edges, logarithmic = histogram_edges(report)
     for label, name, colour, hatch in (
         (0, "normal", NORMAL, None),
         (1, "anomaly", ANOMALY, "////"),
@@ -359,7 +359,7 @@ def _ready(ax: Axes | None, title: str | None, height: float | None = None) -> A
     return ax
 
 
-def _edges(report: Report) -> tuple[Array, bool]:
+def histogram_edges(report: Report) -> tuple[Array, bool]:
     """Return the edges of the bars, shape (bars + 1,), and whether they widen by a factor."""
     finite = report.scores[np.isfinite(report.scores)]
     n = 1 + int(np.clip(2 * np.sqrt(len(finite)), *_BINS))

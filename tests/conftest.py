@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import chromium
@@ -67,6 +68,18 @@ def browser() -> Iterator[Browser]:
 def tell() -> Callable[[str], None]:
     """Print a line at the end of the tests: a figure that somebody will want to know."""
     return TOLD.append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of pytest-xdist: hand on what was told."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = TOLD
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker hands on; one that crashed has nothing."""
+    TOLD.extend(getattr(node, "workeroutput", {}).get("told", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

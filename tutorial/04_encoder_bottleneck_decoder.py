@@ -28,7 +28,7 @@ from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import datasets, keras_setup, plots, split
+from anomaly_lab import datasets, explorables, keras_setup, plots, split
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector, PCADetector
 from anomaly_lab.pictures import LOOKS, QUIET, STYLE, images, show
 
@@ -125,8 +125,8 @@ show(
 )
 
 # %% [markdown]
-# In Keras, a `Dense` layer is our `layer`, and `Sequential` is a chain. Change what you like: more
-# layers, other widths. `keras_setup.load()` imports Keras on whatever backend is installed.
+# In Keras, a `Dense` layer is our `layer`, and `Sequential` is a chain.
+# `keras_setup.load()` imports Keras on whatever backend is installed.
 
 # %%
 keras = keras_setup.load()
@@ -222,7 +222,7 @@ assert share_lost < 0.35, "most of the spread is kept"
 
 # %% [markdown]
 # The middle column is all that the decoder is given. The digits come back, a little smoothed (these
-# are typical test rows: the nearest to the mean of their digit). How much is lost? Take the squared
+# are the test rows nearest to the mean of their digit). How much is lost? Take the squared
 # distances of all *fresh* normal rows, those kept for testing, to the mean image and add them up:
 # the reconstructions lose {{ share_lost:.0%}} of that sum. What digits have in common sits in the
 # decoder's weights and need not be in the code. A single bar has no name: training chose all eight
@@ -396,9 +396,9 @@ assert (falls < 0).all(axis=None), "each doubling of the width lowers the error,
 # (2006)](https://doi.org/10.1126/science.1127647) showed with deeper networks on larger images.
 #
 # At {{ last }} it is PCA that loses less, in {{ len(seeds) - lower[last] }} of {{ len(seeds) }}
-# splits. With that many straight directions little is left over, and PCA finds the best ones for
-# the fitting rows exactly. Our network takes small steps from random weights, and its
-# {{ len(history) }} epochs do not bring it as far. When straight is enough, PCA is the better buy.
+# splits. PCA finds the best straight directions for the fitting rows exactly; our network takes
+# small steps from random weights, and {{ len(history) }} epochs do not bring it as far. When
+# straight is enough, PCA is the better buy.
 #
 # ## Without the bend: PCA's plane
 #
@@ -456,7 +456,10 @@ assert angles["error / PCA's"].between(0.99999, 1.001).all(), "and the error is 
 #
 # [Baldi and Hornik (1989)](https://doi.org/10.1016/0893-6080%2889%2990014-2) proved, under mild
 # conditions, that the best linear autoencoder spans PCA's subspace and that the loss has no other
-# valley in which training could end. What the network of this lesson has beyond PCA is the bend.
+# valley in which training could end. What the network of this lesson has beyond PCA is the bend, as
+# on the curve of [lesson 02](02_normal_has_a_shape.ipynb):
+#
+# <p data-explore="02-line_and_curve"></p>
 #
 # ## Turn one knob
 #
@@ -528,6 +531,49 @@ assert 0.15 * n_ends < others < 0.6 * n_ends, "of all digits' ends a good part, 
 # each digit, and it is {{ others }} of {{ n_ends }} ends. The decoder has learnt a bent surface in
 # the space of images, and the code says where on it to draw.
 #
+# > **Try.** Turn the bars yourself. From which width on can you read all ten digits? Does one bar
+# > change as much of the image at width {{ narrow[-1] }} as it does at 4?
+
+# %% tags=["fold"]
+figure, axes = plt.subplots(1, 3, figsize=(5.2, 1.7), width_ratios=(1, 2, 1))
+five = test_rows[[examples[5]]]
+images(axes[0], five, vmax=1)
+axes[1].bar(range(4), np.asarray(encoder_4(five))[0], color=PURPLE, width=0.6)
+axes[1].set(xticks=[], yticks=[])
+images(axes[2], np.asarray(decoder_4(encoder_4(five))), vmax=1)
+picture = show(figure, "A five, its code of 4 numbers as bars, and the five rebuilt from them.")
+numerals = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+samples = dict(zip(numerals, test_rows[examples], strict=True))
+samples["nine"] = test_rows[labels == 1][0]
+networks = {width: trained[width, 0] for width in narrow}
+explorables.bottleneck(networks, fit_rows, samples, picture)
+
+
+# %% tags=["hide"]
+def moved_by_one_bar(width):
+    """Pixels that change by more than a tenth when a unit goes up by 2 sd, in the mean."""
+    enc, dec = trained[width, 0]
+    codes = np.asarray(enc(test_rows[examples]))
+    steps = 2 * np.asarray(enc(fit_rows)).std(axis=0) * np.eye(width)
+    turned = np.stack([np.asarray(dec(codes + step)) for step in steps.astype("float32")])
+    return float((np.abs(turned - np.asarray(dec(codes))) > 0.1).sum(axis=-1).mean())
+
+
+by_one_bar = {width: moved_by_one_bar(width) for width in narrow}
+
+# %% tags=["claim"]
+assert by_one_bar[32] < by_one_bar[4], "a bar of a wide code changes less"
+
+# %% [markdown]
+# <details class="answer">
+# <summary>Answer</summary>
+#
+# Most from 8 on; the nine, which no network was fitted on, last. A bar turned up by 2 sd changes
+# {{ by_one_bar[4]:.0f}} pixels by more than a tenth at width 4, and {{ by_one_bar[32]:.0f}} at
+# {{ narrow[-1] }}: the more numbers, the less each says.
+#
+# </details>
+#
 # ## A digit it has never seen
 #
 # No network here has been fitted on a nine.
@@ -563,6 +609,64 @@ assert (ratio[8] > 1.5).all(), "at 8, nines have a clearly larger error in every
 # {{ ratio[8].mean():.1f}} times that of fresh normal rows. That makes it an [anomaly
 # score](../glossary.md#anomaly-score) ([lesson 05](05_reconstruction_error.ipynb)); a
 # [cutoff](../glossary.md#cutoff) on it flags rows ([lesson 06](06_choosing_the_threshold.ipynb)).
+#
+# > **Try.** Draw something that is no digit and is not flagged. How little ink does it take?
+
+# %% tags=["fold"]
+figure, ax = plt.subplots(figsize=(3.6, 1.9))
+nine = samples["nine"][None]
+images(ax, np.concatenate([nine, np.asarray(decoder(encoder(nine)))]), columns=2, vmax=1)
+picture = show(figure, "A nine, and what the network of width 8 makes of it.")
+letter = """
+...##...
+..#..#..
+.#....#.
+.#....#.
+.######.
+.#....#.
+.#....#.
+........"""
+samples["letter A"] = np.array([ink == "#" for ink in letter.replace("\n", "")], dtype=float)
+samples["noise"] = np.random.default_rng(0).uniform(size=64)
+samples["inverted three"] = 1 - samples["three"]
+samples["nothing"] = np.zeros(64)
+pca_8 = PCADetector(n_components=8).fit(fit_rows)
+explorables.draw(encoder, decoder, pca_8, held_back, samples, picture)
+
+# %% tags=["hide"]
+cutoff = np.quantile(
+    ((held_back - np.asarray(decoder(encoder(held_back)))) ** 2).mean(axis=1), 0.95
+)
+drawn_rows = np.stack([samples["nothing"], samples["letter A"], samples["noise"]])
+drawn_errors = ((drawn_rows - np.asarray(decoder(encoder(drawn_rows)))) ** 2).mean(axis=1)
+
+# %% tags=["claim"]
+assert drawn_errors[0] < cutoff < drawn_errors[1:].min(), "only the empty image is let through"
+
+
+# %% tags=["claim"]
+def raised(row, pixels):
+    """How much a white dot raises the error of a row, in the mean over places."""
+    dotted = np.repeat(row[None], 1 + len(pixels), axis=0)
+    dotted[np.arange(1, len(dotted)), pixels] = 1
+    errors = ((dotted - np.asarray(decoder(encoder(dotted)))) ** 2).mean(axis=1)
+    return errors[1:].mean() - errors[0]
+
+
+for row in test_rows[examples]:
+    ink = np.pad(row.reshape(8, 8), 1)
+    sides = np.stack([ink[:-2, 1:-1], ink[2:, 1:-1], ink[1:-1, :-2], ink[1:-1, 2:]])
+    free = np.flatnonzero((row < 0.1) & (sides.max(axis=0).ravel() > 0.6))
+    assert raised(row, [0, 7, 56, 63]) > raised(row, free), "lesson 05: a corner costs more"
+
+# %% [markdown]
+# <details class="answer">
+# <summary>Answer</summary>
+#
+# None at all: the empty image scores {{ drawn_errors[0]:.4f}}, with the cutoff at
+# {{ cutoff:.4f}}. The letter and the noise are flagged.
+#
+# </details>
 #
 # How well does the score separate nines from the rest? [ROC-AUC](../glossary.md#roc-auc) is the
 # chance that a random nine scores higher than a random normal row.
@@ -609,7 +713,7 @@ assert wide_behind == len(seeds), "as wide as the row is worse than 8 in every s
 assert (auc.mean().diff()[[16, 32, 64]] < -0.03).all(), "beyond 8 it falls with every doubling"
 
 # %% [markdown]
-# It rises and falls. Through one number, a nine's error is only {{ ratio[1].mean():.1f}} times a
+# Through one number, a nine's error is only {{ ratio[1].mean():.1f}} times a
 # normal row's, since normal rows come out badly too. The best mean is that of width 8,
 # {{ auc[8].mean():.2f}}; PCA with 8 components has {{ pca_auc[8].mean():.2f}} and is behind in
 # {{ bend_ahead }} of {{ len(seeds) }} splits. Wider still, nines get through as well:
@@ -751,12 +855,11 @@ assert (package < np.array(knn_auc)).all(), "and behind kNN"
 # decoder can draw a row, not that the row is normal.
 #
 # The package's `AutoencoderDetector` wraps an encoder and a decoder like these: `encode(rows)`
-# returns the codes, `reconstruct(rows)` the images. It does more, too. It standardises the columns,
-# has a second hidden layer, adds noise to the rows in training and asks for them without it, and
-# weighs each column's error. With `AutoencoderDetector(bottleneck=64, epochs=15)` the mean ROC-AUC
-# is {{ package.mean():.2f}}, above the plain network of that width in {{ rescued }} of
-# {{ len(seeds) }} splits. Which of its measures does it, this run cannot say, but it was not a
-# narrow code. kNN stays ahead here too.
+# returns the codes, `reconstruct(rows)` the images. It also standardises the columns, adds a hidden
+# layer and noise in training, and weighs each column's error. With
+# `AutoencoderDetector(bottleneck=64, epochs=15)` the mean ROC-AUC is {{ package.mean():.2f}}, above
+# the plain network of that width in {{ rescued }} of {{ len(seeds) }} splits, and not for a narrow
+# code. kNN stays ahead here too.
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3: the perfect copier (6 minutes)

@@ -654,6 +654,22 @@ assert loud.mean() > 0.98, "a beat of twice the amplitude is flagged"
 # and at factor {{ factors[-1] }} nearly all are flagged. Nor does it miss every far row: of normal
 # beats with twice the amplitude it flags {{ loud.sum():,}} of {{ loud.size:,}}. Still, where no row
 # far out may pass, keep a distance such as kNN's beside the error.
+#
+# Images show it best. This is the network of [lesson 04](04_encoder_bottleneck_decoder.ipynb),
+# fitted on the digits from zero to eight:
+#
+# > **Try.** Begin from a digit, and paint one white dot: in a corner, or on a free place beside a
+# > stroke. Which of the two raises the network's score more, and why?
+#
+# <p data-explore="04-draw"></p>
+#
+# <details class="answer">
+# <summary>Answer</summary>
+#
+# The one in the corner. No fitting row has ink there, so the decoder draws none, and the whole dot
+# is lost. Beside a stroke it may pass for part of a thicker one, and some of it is rebuilt.
+#
+# </details>
 
 # %% tags=["hide"]
 _, _, _, tutorial_labels = train_test_split(dataset.X, dataset.y, test_size=0.2, random_state=21)

@@ -2,7 +2,8 @@
 
 The key of what is kept: the lesson's text, this package's lesson code, the versions of everything
 installed that the package needs, each of the package's files that the run imported or opened, and,
-where the lesson asks for every detector, those that other packages bring.
+where the lesson asks for every detector, those that other packages bring; where its data are
+downloaded, whether there is a folder of them, and whether downloading is off.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
+from anomaly_lab import datasets
 from anomaly_lab.detectors import ENTRY_POINT_GROUP
 from anomaly_lab.errors import DownloadError
 from anomaly_lab.lessons.checks import OPEN, RIGHT, WRONG
@@ -39,7 +41,7 @@ from anomaly_lab.paths import cache_folder, write_whole
 CELL_SECONDS = 1800  # a cell that takes longer is stopped; the gallery's take minutes
 _PACKAGE = Path(__file__).parents[1]
 _OF_EVERY_DETECTOR = ("anomaly_lab.detectors.all_detectors", "anomaly_lab.gallery.")
-_OUTPUTS = {"text/html", "text/plain", "text/markdown"}
+_OUTPUTS = "text/html", "text/plain", "text/markdown", "application/vnd.anomaly-lab."
 # One BLAS thread and one hash seed: sums and sets come in the same order on every machine.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
@@ -305,7 +307,7 @@ def _clean(lesson: Lesson, step: _Step, output: dict[str, Any]) -> dict[str, Any
             f"{where} shows a figure without alt text: end it with show(figure, 'what is seen')."
         )
     if output["output_type"] != "stream":
-        kept = {kind: text for kind, text in data.items() if kind in _OUTPUTS}
+        kept = {kind: text for kind, text in data.items() if kind.startswith(_OUTPUTS)}
         return {"output_type": "display_data", "data": kept, "metadata": {}}
     return {**output}
 
@@ -324,6 +326,8 @@ def _key(lesson: Lesson) -> str:
     }
     if any(name.startswith(_OF_EVERY_DETECTOR) for name in lesson.uses):
         parts["detectors"] = _brought()
+    if any(datasets.card(name).kind == "download" for name in lesson.data):
+        parts["data"] = [name in os.environ for name in ("ANOMALY_LAB_DATA", "ANOMALY_LAB_OFFLINE")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import explorables
 import markup
 import nbformat
 from bs4 import BeautifulSoup
@@ -78,6 +79,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         address = f"learn/{lesson.slug}.ipynb" if teaches else f"{lesson.slug[3:]}.ipynb"
         notebook = make.page(lesson, run.texts, run.outputs)
         markup.take_figures(notebook, lesson.number)
+        explorables.take(notebook, lesson.number, files, config)
         SITE.pages[address] = LessonPage(lesson, run, teaches)
         path = Path(SITE.folder.name, address)
         path.parent.mkdir(exist_ok=True)
@@ -99,12 +101,17 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Clean what nbconvert made, and put a lesson's head above it."""
     shown = SITE.pages.get(page.file.src_uri)
     if shown is None:
-        return markup.put_figures(markup.finish(html), page.file.src_uri)
+        return _with_figures(html, page)
     body = _with_links(markup.clean_notebook(html), page, files)
     if shown.teaches:
         page.meta["description"] = f"After this lesson you can {shown.lesson.objectives[0]}."
         body = _framed(body, shown, page, files)
-    return markup.put_figures(markup.finish(body), page.file.src_uri)
+    return _with_figures(body, page)
+
+
+def _with_figures(html: str, page: Page) -> str:
+    whole = explorables.put(markup.finish(html), page.file.src_uri)
+    return markup.put_figures(whole, page.file.src_uri)
 
 
 def _framed(body: str, shown: LessonPage, page: Page, files: Files) -> str:
