@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
-from playwright.sync_api import Browser
+from browser import chromium, visit
+from explorable_page import lay, ready
+from playwright.sync_api import Browser, Page
+
+from anomaly_lab.explorables import Explorable
 
 ROOT = Path(__file__).parents[1]
 TOLD: list[str] = []
@@ -62,6 +65,22 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def urls(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses, light and dark, of a page with the explorable that the test module has made."""
+    folder = tmp_path_factory.mktemp(made.kind)
+    return {scheme: lay(folder, made, scheme) for scheme in ("light", "dark")}
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, urls: dict[str, str]) -> Iterator[Page]:
+    """The light one of these pages, which tests may leave as they like."""
+    with visit(browser, urls["light"]) as seen:
+        ready(seen.page)
+        yield seen.page
+        assert not seen.errors
 
 
 @pytest.fixture

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, needs_chromium, visit
-from explorable_page import chain, lay, picture
-from pixel_page import (
+from explorable_page import (
     KB,
-    all_digits,
-    as_shown,
     bytes_sent,
-    colours,
+    chain,
     computed,
     cramped,
-    digits,
     go,
-    grey,
-    heat,
-    inputs,
     inside,
+    picture,
     picture_alone,
     ready,
     scrolled,
@@ -32,6 +26,7 @@ from pixel_page import (
     swipe,
     touched,
 )
+from pixel_page import all_digits, as_shown, colours, digits, grey, heat, inputs
 from playwright.sync_api import Browser, Page
 
 from anomaly_lab import explorables, keras_setup
@@ -51,21 +46,6 @@ def networks() -> Networks:
 @pytest.fixture(scope="module")
 def made(networks: Networks) -> Explorable:
     return explorables.bottleneck(networks, all_digits(), digits(), picture())
-
-
-@pytest.fixture(scope="module")
-def urls(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("bottleneck")
-    return {scheme: lay(folder, made, scheme) for scheme in ("light", "dark")}
-
-
-@pytest.fixture(scope="module")
-def shown(browser: Browser, urls: dict[str, str]) -> Iterator[Page]:
-    """A page that tests may leave as they like."""
-    with visit(browser, urls["light"]) as seen:
-        ready(seen.page)
-        yield seen.page
-        assert not seen.errors
 
 
 def bars(page: Page) -> np.ndarray:

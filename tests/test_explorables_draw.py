@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, needs_chromium, visit
-from explorable_page import chain, lay, picture
-from pixel_page import (
+from explorable_page import (
     KB,
-    all_digits,
-    as_shown,
     bytes_sent,
-    colours,
+    chain,
     computed,
     cramped,
-    digits,
     go,
-    grey,
-    heat,
-    inputs,
     inside,
+    picture,
     picture_alone,
     ready,
     scrolled,
@@ -31,6 +25,7 @@ from pixel_page import (
     swipe,
     touched,
 )
+from pixel_page import all_digits, as_shown, colours, digits, grey, heat, inputs
 from playwright.sync_api import Browser, Page
 
 from anomaly_lab import explorables
@@ -101,21 +96,6 @@ def models() -> Models:
 def made(models: Models) -> Explorable:
     parts = (models.encoder, models.decoder, models.pca, models.calibration)
     return explorables.draw(*parts, examples(), picture())
-
-
-@pytest.fixture(scope="module")
-def urls(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("draw")
-    return {scheme: lay(folder, made, scheme) for scheme in ("light", "dark")}
-
-
-@pytest.fixture(scope="module")
-def shown(browser: Browser, urls: dict[str, str]) -> Iterator[Page]:
-    """A page that tests may leave as they like."""
-    with visit(browser, urls["light"]) as seen:
-        ready(seen.page)
-        yield seen.page
-        assert not seen.errors
 
 
 def painted(page: Page) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 from browser import Visit, needs_chromium
-from explorable_page import DOCS, picture
+from explorable_page import DOCS, picture, straight, swipe
 from playwright.sync_api import Browser
 
 from anomaly_lab import explorables, keras_setup
@@ -507,31 +507,19 @@ def test_a_finger_drags_a_slider_and_scrolls_the_page_elsewhere(explore: Explore
     seen = explore("first", context={"has_touch": True})
     seen.wait("first")
     page = seen.page
-    finger = page.context.new_cdp_session(page)
-
-    def swipe(start: tuple[float, float], end: tuple[float, float]) -> None:
-        def send(kind: str, at: list[dict[str, float]]) -> None:
-            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
-
-        (x, y), (to_x, to_y) = start, end
-        send("touchStart", [{"x": x, "y": y}])
-        for part in np.linspace(0.1, 1, 10).tolist():
-            send("touchMove", [{"x": x + part * (to_x - x), "y": y + part * (to_y - y)}])
-        send("touchEnd", [])
-        page.wait_for_timeout(100)
-
     across, up = (page.locator(f"#first .{name}").bounding_box() for name in ("across", "up"))
     assert across is not None
     assert up is not None
-    swipe((across["x"] + 20, across["y"] + 150), (across["x"] + 160, across["y"] + 30))
+    start = across["x"] + 20, across["y"] + 150
+    swipe(page, straight(start, (across["x"] + 160, across["y"] + 30)))
     assert seen.values()["across"] == pytest.approx(8, abs=0.1)
     bottom = up["y"] + up["height"]
-    swipe((up["x"] + 20, bottom - 20), (up["x"] + 20, bottom - 140))
+    swipe(page, straight((up["x"] + 20, bottom - 20), (up["x"] + 20, bottom - 140)))
     assert seen.values()["up"] == pytest.approx(7, abs=0.1)
     assert page.evaluate("scrollY") == 0  # along their way, sliders do not scroll the page
 
     set_so_far = seen.values()
-    swipe((600, 600), (600, 200))
+    swipe(page, straight((600, 600), (600, 200)))
     assert page.evaluate("scrollY") > 100
     assert seen.values() == set_so_far
 

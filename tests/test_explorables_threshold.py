@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, needs_chromium, visit
-from explorable_page import lay, picture
-from pixel_page import (
+from explorable_page import (
     inside,
+    lay,
+    picture,
     picture_alone,
     ready,
     scrolled,
@@ -87,21 +88,6 @@ def sets() -> Sets:
 @pytest.fixture(scope="module")
 def made(sets: Sets) -> Explorable:
     return explorables.threshold(sets, picture())
-
-
-@pytest.fixture(scope="module")
-def urls(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("threshold")
-    return {scheme: lay(folder, made, scheme) for scheme in ("light", "dark")}
-
-
-@pytest.fixture(scope="module")
-def shown(browser: Browser, urls: dict[str, str]) -> Iterator[Page]:
-    """A page that tests may leave as they like."""
-    with visit(browser, urls["light"]) as seen:
-        ready(seen.page)
-        yield seen.page
-        assert not seen.errors
 
 
 @pytest.fixture

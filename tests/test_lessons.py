@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -835,6 +835,19 @@ def test_other_lessons_do_not_depend_on_detectors_brought(
     monkeypatch.syspath_prepend(tmp_path)
     bring(tmp_path)
     assert load(cached.lesson) == cached.first
+
+
+@pytest.mark.parametrize("variable", ["ANOMALY_LAB_DATA", "ANOMALY_LAB_OFFLINE"])
+@pytest.mark.parametrize(("data", "depends"), [("digits", False), ("ecg5000", True)])
+def test_what_is_kept_depends_on_whether_data_can_be_had_where_they_are_downloaded(
+    data: str, depends: bool, variable: str, small: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that does without data that it could not have must not stay when it can."""
+    lesson = replace(small, data=(data,))
+    monkeypatch.delenv(variable, raising=False)
+    without = execute._key(lesson)
+    monkeypatch.setenv(variable, "1")
+    assert (execute._key(lesson) != without) == depends
 
 
 # Lessons that must fail: what is changed in the mini lesson, and what its author is told.

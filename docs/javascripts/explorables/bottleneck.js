@@ -55,8 +55,8 @@ explorables.kinds.bottleneck = (holder, data) => {
       fill.style.bottom = `${Math.min(50, height(value))}%`
       fill.style.height = `${Math.abs(height(value) - 50)}%`
       start.style.bottom = `${height(encoded)}%`
-      const tenths = Math.round(10 * value)
-      figure.textContent = `${tenths < 0 ? "−" : tenths > 0 ? "+" : ""}${(Math.abs(tenths) / 10).toFixed(1)}`
+      const tenths = Math.round(10 * value), sign = ["−", "", "+"][1 + Math.sign(tenths)]
+      figure.textContent = sign + (Math.abs(tenths) / 10).toFixed(1)
       tell()
     }
     return { element: html("div", { class: "unit" }, track, figure), draw }

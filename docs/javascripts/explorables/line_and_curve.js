@@ -177,8 +177,8 @@
       set(handle, { "aria-valuenow": at[0], "aria-valuetext": where })
       const flags = every(data.cutoffs, (name, cutoff) => lengths[name] > cutoff)
       verdict.textContent = flags.pca === flags.autoencoder
-        ? `${flags.pca ? "Both flag" : "Neither flags"} the point.`
-        : `Only ${flags.pca ? "PCA" : "the autoencoder"} flags the point.`
+        ? `${flags.pca ? "Both flag" : "Neither flags"} it.`
+        : `Only ${flags.pca ? "PCA" : "the autoencoder"} flags it.`
       const { pca, autoencoder } = every(lengths, (name, length) => length.toFixed(digits))
       return `${where}, put back ${pca} away by PCA, ${autoencoder} by the autoencoder. ` +
         verdict.textContent
