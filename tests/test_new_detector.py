@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +18,7 @@ from bs4 import BeautifulSoup
 from checkout import ROOT, copy_checkout
 
 from anomaly_lab.detectors.testing import CHECKS
+from anomaly_lab.paths import cache_root
 from anomaly_lab.scaffold.package import contents
 
 PAGE = ROOT / "docs" / "own-detector.md"
@@ -112,7 +114,8 @@ def test_the_way_of_the_page(computer: Computer) -> None:
 def rebuilt(computer: Computer, site: Path) -> Path:
     """The site of a copy of the checkout, built where the detector is installed.
 
-    Built after the site without it, whose lessons and results are kept and need not be made again.
+    Built after the site without it, with a copy of what is kept of that: lessons and results that
+    do not depend on the detector need not be made again, here or by other tests.
     """
     copy = Computer(copy_checkout(computer.folder / "copy"), computer.scripts)
     new, *_ = commands("Start from one that works")
@@ -121,7 +124,12 @@ def rebuilt(computer: Computer, site: Path) -> Path:
     offline = {} if "ANOMALY_LAB_DATA" in os.environ else {"ANOMALY_LAB_OFFLINE": "1"}
     copy.type(new)
     copy.type(install)
-    copy.type(build, PYTHONPATH=str(copy.folder), NO_MKDOCS_2_WARNING="1", **offline)
+    own = computer.folder / "cache"
+    for kept in cache_root().glob("*/*.json"):
+        (own / kept.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept, own / kept.parent.name)
+    variables = {"PYTHONPATH": str(copy.folder), "ANOMALY_LAB_CACHE": str(own), **offline}
+    copy.type(build, NO_MKDOCS_2_WARNING="1", **variables)
     copy.type(uninstall)
     return copy.folder / "site"
 

@@ -24,6 +24,7 @@ from anomaly_lab.detectors.testing import check_detector
 from anomaly_lab.gallery.tasks import Map
 from anomaly_lab.lessons import find
 from anomaly_lab.scaffold import checking, package
+from anomaly_lab.terminal import err
 
 FAULTY = Path(__file__).with_name("faulty_detectors.py")
 FILES = {"README.md", "pyproject.toml", "my_tail.py", "test_my_tail.py"}
@@ -297,7 +298,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 @pytest.mark.parametrize("named", ["broken.py:It", "broken:It"])
-def test_an_import_that_fails_is_told_with_its_place(named: str, how: str, tmp_path: Path) -> None:
+def test_an_import_that_fails_is_told_with_its_place(
+    named: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(err, "_width", 400)  # wide enough for the path in one line
     code, message = BROKEN[how]
     (tmp_path / "broken.py").write_text(code)
     done = run("check", named)
