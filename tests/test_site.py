@@ -62,7 +62,8 @@ def test_every_link_and_anchor_leads_somewhere(site: Path, tell: Tell) -> None:
             n += 1
             anchored = parts.fragment and target.suffix == ".html"
             # A link may say how an explorable is set: #explore?threshold.hide=rules
-            anchor = parts.fragment.removeprefix("explore?").split(".")[0]
+            setting = re.match(r"explore\?(\w+)\.", parts.fragment)
+            anchor = setting[1] if setting else parts.fragment
             if not target.is_file() or (anchored and anchor not in anchors(target)):
                 broken.append(f"{page.relative_to(site)}: {reference}")
     tell(f"{n} links within the site's {len(pages(site))} pages, {len(broken)} broken.")

@@ -506,7 +506,7 @@ assert min(too_dear) > 1.3, "lesson 06 says the old cutoff costs much more"
 # > prevalence of the test rows, and let a miss cost {{ prices[1] }} false alarms. Find the cheapest
 # > cutoff by hand. Is it where the `Cost` rule puts it?
 
-# %% tags=["fold"]
+# %% tags=["hide"]
 shown = {}
 for name in NAMES:
     given = calibration[name], validation[name], y_valid, test[name], parts.test_labels
@@ -530,6 +530,8 @@ picture = show(
     "share of frauds among the test rows, and far below it one for a fraud in a thousand, at most "
     f"{precise.max():.0%}.",
 )
+
+# %% tags=["fold"]
 explorables.threshold({"card payments": list(shown.values())[::-1]}, picture)
 
 # %% tags=["hide"]
