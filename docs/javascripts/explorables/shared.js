@@ -42,6 +42,7 @@
 
   // What is set in the explorables of this page, read from and written to the address:
   // page.html#explore?threshold.detector=knn&threshold.cutoff=0.5&threshold.hide=prices,rules
+  let known = location.hash // the address as it was last read or written
   const told = new Map() // what each explorable has set, by kind: only what is not as usual
 
   const fromAddress = kind => {
@@ -70,6 +71,7 @@
       Object.assign(this, { kind, usual, valid, show })
       this.values = { ...usual }
       window.addEventListener("hashchange", () => {
+        known = location.hash
         if (location.hash.startsWith(PREFIX)) this.open() // and not for a heading
       })
     }
@@ -94,7 +96,9 @@
       this.values = this.valid({ ...this.values, ...values })
       this.show(this.values)
       clearTimeout(this.settling)
-      this.settling = setTimeout(() => this.write(), SETTLED) // browsers limit how often
+      this.settling = setTimeout(() => { // browsers limit how often
+        if (location.hash === known) this.write() // else a link was followed: its event is to come
+      }, SETTLED)
     }
 
     reset() {
@@ -111,6 +115,7 @@
       clearTimeout(this.settling)
       this.note()
       history.replaceState(null, "", address(this.kind) || location.pathname + location.search)
+      known = location.hash
     }
   }
 
