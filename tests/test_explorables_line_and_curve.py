@@ -413,8 +413,9 @@ def test_keys_move_the_point(desktop: Visit, url: str) -> None:
     assert page.get_attribute(POINT, "aria-valuenow") == "-0.5"
     said = page.locator(".said")
     page.wait_for_function("document.querySelector('.said').textContent !== ''")
-    assert said.text_content().startswith(f"x -0.50, y {top:.2f}, put back ")  # type: ignore
-    assert said.text_content().endswith(page.inner_text(".verdict"))  # type: ignore
+    words = said.text_content() or ""
+    assert words.startswith(f"x -0.50, y {top:.2f}, put back ")
+    assert words.endswith(page.inner_text(".verdict"))
 
 
 @needs_chromium

@@ -310,6 +310,25 @@ def test_hide_leaves_parts_out_and_stays_in_the_address(explore: Explore) -> Non
 
 
 @needs_chromium
+def test_a_link_followed_just_after_a_change_is_not_written_over(explore: Explore) -> None:
+    seen = explore("first")
+    seen.wait("first")
+    seen.page.evaluate(
+        """() => {
+          const due = [], later = window.setTimeout
+          window.setTimeout = work => due.push(work)
+          const slider = document.querySelector("#first .across")
+          slider.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }))
+          window.setTimeout = later
+          location.hash = "#explore?first.up=4"
+          for (const work of due) work() // before the event of the new address
+        }"""
+    )
+    assert seen.settled_hash() == "#explore?first.up=4"
+    assert seen.values() == {**USUAL, "up": 4}
+
+
+@needs_chromium
 def test_a_new_fragment_sets_them_all_and_a_heading_sets_none(explore: Explore) -> None:
     seen = explore("first", "second", fragment="#explore?first.across=1&second.across=2")
     seen.wait("first")

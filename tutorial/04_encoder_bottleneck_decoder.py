@@ -28,7 +28,7 @@ from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import datasets, explorables, keras_setup, plots, split
+from anomaly_lab import datasets, explorables, keras_setup, plots, split, thresholds
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector, PCADetector
 from anomaly_lab.pictures import LOOKS, QUIET, STYLE, images, show
 
@@ -634,9 +634,8 @@ pca_8 = PCADetector(n_components=8).fit(fit_rows)
 explorables.draw(encoder, decoder, pca_8, held_back, samples, picture)
 
 # %% tags=["hide"]
-cutoff = np.quantile(
-    ((held_back - np.asarray(decoder(encoder(held_back)))) ** 2).mean(axis=1), 0.95
-)
+held_back_errors = ((held_back - np.asarray(decoder(encoder(held_back)))) ** 2).mean(axis=1)
+cutoff = thresholds.Quantile(0.95).fit(held_back_errors).cutoff_  # as in the picture to paint on
 drawn_rows = np.stack([samples["nothing"], samples["letter A"], samples["noise"]])
 drawn_errors = ((drawn_rows - np.asarray(decoder(encoder(drawn_rows)))) ** 2).mean(axis=1)
 
