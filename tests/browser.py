@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 PHONE = (360, 800)
@@ -21,6 +22,10 @@ needs_chromium = pytest.mark.skipif(
     reason="no Chromium found: install one, or name it in the environment variable CHROMIUM",
 )
 
+# The theme makes code that scrolls reachable by keyboard some time after the page has loaded.
+_SCROLLING_CODE_REACHABLE = """() => [...document.querySelectorAll("pre > code")].every(
+    code => code.scrollWidth <= code.clientWidth || code.hasAttribute("tabindex")
+)"""
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -42,6 +47,8 @@ class Visit:
         """What axe-core finds wrong, serious or critical: rule, help, and the elements."""
         from axe_playwright_python.sync_playwright import Axe
 
+        with suppress(PlaywrightTimeout):  # where it stays out of reach, axe-core says so
+            self.page.wait_for_function(_SCROLLING_CODE_REACHABLE)
         found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
         return [
             f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']]}"
