@@ -21,6 +21,8 @@ from anomaly_lab.pictures import Picture
 
 MIME = "application/vnd.anomaly-lab.explorable+json"
 
+STILL = "<p><small>A still picture. On the site it is interactive.</small></p>"
+
 Array = npt.NDArray[Any]
 
 
@@ -44,7 +46,7 @@ class Explorable:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return {
-            "text/html": self.picture._repr_html_(),
+            "text/html": self.picture._repr_html_() + STILL,
             "text/plain": repr(self.picture),
             MIME: {"kind": self.kind, "data": self.data},
         }
@@ -263,13 +265,14 @@ def bottleneck(
     for width, (encoder, decoder) in networks.items():
         rounded(encoder), rounded(decoder)
         codes = np.asarray(encoder(fit_rows))
+        spread = np.round(codes.std(axis=0, dtype=float), 5)
         shown.append(
             {
                 "width": width,
                 "encoder": layers(encoder, half=True),
                 "decoder": layers(decoder, half=True),
                 "mean": np.round(codes.mean(axis=0, dtype=float), 5).tolist(),
-                "spread": np.round(codes.std(axis=0, dtype=float), 5).tolist(),
+                "spread": np.where(spread > 0, spread, 1).tolist(),  # 1 where a unit never moves
             }
         )
     return Explorable("bottleneck", {"networks": shown, "rows": _images(examples)}, picture)

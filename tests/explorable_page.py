@@ -217,6 +217,19 @@ def cramped(page: Page) -> list[str]:
     )
 
 
+def faults(seen: Visit) -> list[str]:
+    """What keeps someone from reading an explorable, or from using it."""
+    ready(seen.page)
+    picture = seen.page.locator(".explorable figure").is_visible()
+    return [
+        *(["the picture is still there"] if picture else []),
+        *cramped(seen.page),
+        *([f"{seen.overflow()} px wider than the window"] if seen.overflow() > 0 else []),
+        *seen.errors,
+        *seen.violations(),
+    ]
+
+
 def picture_alone(browser: Browser, url: str) -> bool:
     """Whether the static picture is all there is to see where no script runs."""
     context = browser.new_context(java_script_enabled=False)

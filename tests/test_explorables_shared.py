@@ -590,6 +590,7 @@ def test_only_networks_that_the_page_can_compute_are_written() -> None:
 def test_a_notebook_gets_the_picture_and_the_site_the_data() -> None:
     shown = picture("What is seen.")
     bundle = Explorable("first", {"at": 5}, shown)._repr_mimebundle_()
-    assert bundle["text/html"] == shown._repr_html_()
+    assert bundle["text/html"].startswith(shown._repr_html_())
+    assert "On the site it is interactive" in bundle["text/html"]
     assert "What is seen." in bundle["text/plain"]
     assert bundle[MIME] == {"kind": "first", "data": {"at": 5}}

@@ -1079,7 +1079,7 @@ def test_a_problem_is_named_with_where_it_is(tmp_path: Path, fault: str) -> None
 def test_words_are_those_that_are_read(tmp_path: Path) -> None:
     prose = (
         "# ## Two words\n#\n# > **Predict.** A [link of four](a.md) {{ f(1, 2, 3) }}.\n# - point\n"
-        "# <br>\n"
+        '# <br>\n#\n# <p data-explore="07-kind">Not on the page.</p>\n'
     )
     code = '\n# %%\nnot_counted = 1\n\n# %% [markdown] tags=["exercise"]\n# Six more.\n'
     assert words(write(tmp_path, f"{FRONT}# %% [markdown]\n{prose}{code}")) == 2 + 6 + 1 + 2

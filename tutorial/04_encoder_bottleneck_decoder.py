@@ -459,7 +459,7 @@ assert angles["error / PCA's"].between(0.99999, 1.001).all(), "and the error is 
 # valley in which training could end. What the network of this lesson has beyond PCA is the bend, as
 # on the curve of [lesson 02](02_normal_has_a_shape.ipynb):
 #
-# <p data-explore="02-line_and_curve"></p>
+# <p data-explore="02-line_and_curve">On the site there is an interactive picture here.</p>
 #
 # ## Turn one knob
 #

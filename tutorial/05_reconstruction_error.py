@@ -661,7 +661,7 @@ assert loud.mean() > 0.98, "a beat of twice the amplitude is flagged"
 # > **Try.** Begin from a digit, and paint one white dot: in a corner, or on a free place beside a
 # > stroke. Which of the two raises the network's score more, and why?
 #
-# <p data-explore="04-draw"></p>
+# <p data-explore="04-draw">On the site there is an interactive picture here.</p>
 #
 # <details class="answer">
 # <summary>Answer</summary>

@@ -65,7 +65,8 @@ def _prose(lesson: Lesson) -> list[Cell]:
 def _readable(cell: Cell) -> str:
     """Return prose as it is read: links are their text, placeholders one word."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", PLACEHOLDER.sub("0", cell.source))
-    return re.sub(r"<[^>]+>|^[#>*-]+ ", "", text, flags=re.MULTILINE)
+    replaced = r"<p data-explore=[^<]*</p>"  # on the page, by an explorable
+    return re.sub(rf"{replaced}|<[^>]+>|^[#>*-]+ ", "", text, flags=re.MULTILINE)
 
 
 def _typed_numbers(lesson: Lesson) -> Iterator[str]:

@@ -15,7 +15,7 @@ from anomaly_lab.explorables import MIME
 log = logging.getLogger("mkdocs.hooks.explorables")
 
 BLOCKS: dict[str, str] = {}  # what the pages of this build can show, by name
-_MARK = re.compile(r'<p data-explore="([^"]+)"></p>')
+_MARK = re.compile(r'<p data-explore="([^"]+)">.*?</p>', re.DOTALL)
 
 
 def take(notebook: dict[str, Any], page: str, files: Files, config: MkDocsConfig) -> None:
@@ -47,7 +47,7 @@ def take(notebook: dict[str, Any], page: str, files: Files, config: MkDocsConfig
 
 
 def put(html: str, page: str) -> str:
-    """Put explorables of other pages where ``<p data-explore="name"></p>`` asks for them."""
+    """Put explorables of other pages where ``<p data-explore="name">...</p>`` asks for them."""
 
     def block(mark: re.Match[str]) -> str:
         if mark[1] not in BLOCKS:
