@@ -112,10 +112,11 @@ class Preprocessor:
 
     def _plain(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give every column a plain NumPy type: float64 for numbers, object for text."""
+        if not self._text:
+            return frame.astype(np.float64)
         kinds = {name: object if name in self._text else np.float64 for name in frame.columns}
         plain = frame.astype(kinds)
-        if self._text:
-            plain[self._text] = plain[self._text].where(frame[self._text].notna(), np.nan)
+        plain[self._text] = plain[self._text].where(frame[self._text].notna(), np.nan)
         return plain
 
     def _check_columns(self, frame: pd.DataFrame) -> None:
@@ -129,8 +130,9 @@ class Preprocessor:
             )
 
     def _check_values(self, frame: pd.DataFrame) -> None:
-        for name in frame.columns:
-            _check_kind(frame[name], wants_text=name in self._text)
+        for name, dtype in frame.dtypes.items():
+            if name in self._text or not _is_plain_number(dtype):
+                _check_kind(frame[name], wants_text=name in self._text)
         numbers = frame.drop(columns=self._text)
         infinite = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).sum(axis=0)
         if infinite.any():
@@ -159,7 +161,8 @@ def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
     """
     if isinstance(rows, pd.DataFrame):
         _check_names(rows.columns)
-        return rows.infer_objects()
+        # The copy has one block of memory a type, where a table just read has one a column.
+        return rows.infer_objects().copy()
     try:
         array = np.asarray(rows)
     except ValueError as error:
@@ -185,10 +188,17 @@ def _check_names(names: pd.Index) -> None:
 
 
 def _valueless(frame: pd.DataFrame) -> list[str]:
-    return [name for name in frame.columns if frame[name].isna().all()]
+    return list(frame.columns[frame.isna().all()])
+
+
+def _is_plain_number(dtype: Any) -> bool:
+    """Whether a type can hold nothing but real numbers, so that no value need be looked at."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def _is_text(column: pd.Series) -> bool:
+    if _is_plain_number(column.dtype):
+        return False
     # Of booleans with missing values pandas makes Python objects.
     boolean = is_bool_dtype(column) or infer_dtype(column, skipna=True) == "boolean"
     return not (is_numeric_dtype(column) or boolean)
