@@ -432,6 +432,20 @@ def test_a_foreign_detector_counts_with_its_package(tmp_path, monkeypatch):
     fingerprints.modules.cache_clear()
 
 
+def test_a_foreign_detector_called_like_an_option_of_another_changes_nothing(tmp_path, monkeypatch):
+    def now():
+        fingerprints.modules.cache_clear()
+        return [fingerprint(Score(name, "digits", 0)) for name in ("knn", "ensemble")]
+
+    before = now()
+    plugin.lay(tmp_path, "foreign_median", {"median": "return super()._fit(X)"})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "median" in all_detectors()
+    assert now() == before
+    sys.modules.pop("foreign_median")
+    fingerprints.modules.cache_clear()
+
+
 # --- What the repository keeps -------------------------------------------------------------------
 
 

@@ -128,7 +128,12 @@ def rebuilt(computer: Computer, site: Path) -> Path:
     for kept in cache_root().glob("*/*.json"):
         (own / kept.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(kept, own / kept.parent.name)
-    variables = {"PYTHONPATH": str(copy.folder), "ANOMALY_LAB_CACHE": str(own), **offline}
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(cache_root() / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+    places = {"PYTHONPATH": str(copy.folder), "ANOMALY_LAB_CACHE": str(own)}
+    variables = {**places, **compiled, **offline}
     copy.type(build, NO_MKDOCS_2_WARNING="1", **variables)
     copy.type(uninstall)
     return copy.folder / "site"

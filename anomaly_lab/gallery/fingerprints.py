@@ -102,7 +102,7 @@ def modules(detector: str) -> tuple[str, ...]:
         found.append(name)
         tree = _tree(name)
         imported = sorted(_imported(name, tree, tops))
-        todo += [*imported, *_detectors_named(tree)]
+        todo += [*imported, *_detectors_named(name, tree)]
     return tuple(found)
 
 
@@ -214,12 +214,18 @@ def _home(module: str, name: str) -> str:
     return str(getattr(thing, "__module__", module))
 
 
-def _detectors_named(tree: ast.Module) -> list[str]:
-    """Return the modules of the detectors that code can ask for: those named, or all."""
+def _detectors_named(module: str, tree: ast.Module) -> list[str]:
+    """Return the modules of the detectors that code can ask for: those named, or all.
+
+    This package's code names none that another package brings: the same word, such as "median",
+    then means something else.
+    """
     known = all_detectors()
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     everything = "all_detectors" in names
+    if module.startswith("anomaly_lab."):
+        texts -= {n for n, cls in known.items() if not cls.__module__.startswith("anomaly_lab.")}
     return [cls.__module__ for name, cls in known.items() if everything or name in texts]
 
 
