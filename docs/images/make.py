@@ -19,7 +19,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = Path(folder) / "report.html"
         report.write(compare(datasets.load("breast_cancer")), page)
-        with visit(browser, page.as_uri(), (1200, 1560), "light") as seen:
+        with visit(browser, page.as_uri(), (1200, 1900), "light") as seen:
             seen.page.screenshot(path=HERE / "report.png")
 
 
