@@ -139,7 +139,7 @@ def to_svg(ax: Axes, prefix: str, alt: str) -> str:
 def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", svg, flags=re.S)
     body = body[body.index("<svg") :]
-    view_box = re.search(r'viewBox="[^"]*"', body)
+    view_box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
     assert view_box
     body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
     colours = {light: dark for light, dark in _ON_DARK.items() if light in body}
@@ -154,8 +154,8 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
     return (
         f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="{defined}max-width: '
-        f"{inches * 108:.0f}px; fill: currentColor; stroke-linejoin: round; stroke-linecap: butt"
-        f'">{body.strip()}'
+        f"{inches * 108:.0f}px; aspect-ratio: {view_box[1]} / {view_box[2]}; fill: currentColor; "
+        f'stroke-linejoin: round; stroke-linecap: butt">{body.strip()}'
     )
 
 

@@ -231,6 +231,18 @@ def test_every_page_on_a_phone(site: Path, browser: Browser) -> None:
 
 
 @needs_chromium
+def test_figures_out_of_sight_keep_their_place(site: Path, browser: Browser) -> None:
+    for page in [*lesson_pages(site), site / "gallery.html"]:
+        with visit(browser, page.as_uri(), PHONE) as seen:
+            figures = seen.page.locator(".picture svg")
+            heights = "all => all.map(svg => svg.getBoundingClientRect().height)"
+            unseen = figures.evaluate_all(heights)
+            seen.page.add_style_tag(content=".picture svg {content-visibility: visible !important}")
+            assert unseen == pytest.approx(figures.evaluate_all(heights), abs=0.5), page.name
+            assert min(unseen) > 50
+
+
+@needs_chromium
 def test_the_first_view_of_a_lesson_is_light(site: Path, browser: Browser, tell: Tell) -> None:
     sizes = {}
     for page in lesson_pages(site):
