@@ -48,11 +48,11 @@ def faulty(tmp_path, monkeypatch):
     """Detectors of somebody else's that break, found here and by worker processes."""
     folder = tmp_path / "site"
     folder.mkdir()
-    plugin.lay(folder, "faulty_detectors", plugin.FAULTY)
+    plugin.lay(folder, "failing_detectors", plugin.FAULTY)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder))
     yield
-    sys.modules.pop("faulty_detectors", None)
+    sys.modules.pop("failing_detectors", None)
     fingerprints.modules.cache_clear()
     fingerprints._path.cache_clear()
 

@@ -29,7 +29,7 @@ TASKS = sets.scores(["centroid", "knn", "pca"], ["breast_cancer"], 2)
 def cluster(tmp_path_factory):
     """Two worker processes of one thread, which know the faulty detectors."""
     folder = tmp_path_factory.mktemp("site")
-    plugin.lay(folder, "faulty_detectors", plugin.FAULTY)
+    plugin.lay(folder, "failing_detectors", plugin.FAULTY)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of killed workers
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
@@ -40,7 +40,7 @@ def cluster(tmp_path_factory):
             LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         ):
             yield cluster
-    sys.modules.pop("faulty_detectors", None)
+    sys.modules.pop("failing_detectors", None)
     fingerprints.modules.cache_clear()
     fingerprints._path.cache_clear()
 
