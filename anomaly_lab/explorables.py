@@ -21,6 +21,7 @@ from anomaly_lab.pictures import Picture
 
 MIME = "application/vnd.anomaly-lab.explorable+json"
 
+# Said in notebooks; the site leaves it out.
 STILL = "<p><small>A still picture. On the site it is interactive.</small></p>"
 
 Array = npt.NDArray[Any]

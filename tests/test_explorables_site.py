@@ -51,10 +51,9 @@ def test_every_lesson_has_its_own(site: Path) -> None:
         kinds = [str(holder["id"]) for holder in soup.select("[data-explorable]")]
         if kinds:
             found[page.relative_to(site).with_suffix("").as_posix()] = kinds
-            assert all(
-                holder.select_one("figure.picture svg[aria-label]")
-                for holder in soup.select("[data-explorable]")
-            )
+            for holder in soup.select("[data-explorable]"):
+                assert holder.select_one("figure.picture svg[aria-label]")
+                assert [part.name for part in holder.find_all(recursive=False)] == ["figure"]
     assert found == places()
 
 

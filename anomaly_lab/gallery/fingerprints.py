@@ -79,7 +79,7 @@ def versions(detector: str) -> dict[str, str]:
     found = {name: _version(name) for name in _PACKAGES}
     if keras_setup.__name__ in code:
         found |= _keras_versions()
-    if not code[0].startswith("anomaly_lab."):
+    if not _ours(code[0]):
         found |= _foreign_versions(code)
     return found
 
@@ -206,6 +206,10 @@ def _imported(module: str, tree: ast.Module, tops: set[str]) -> Iterator[str]:
                 yield from (_home(source, alias.name) for alias in node.names)
 
 
+def _ours(module: str) -> bool:
+    return module.startswith("anomaly_lab.")
+
+
 def _home(module: str, name: str) -> str:
     """Return the module that ``from module import name`` takes the thing from."""
     thing = getattr(importlib.import_module(module), name, None)
@@ -224,8 +228,8 @@ def _detectors_named(module: str, tree: ast.Module) -> list[str]:
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     everything = "all_detectors" in names
-    if module.startswith("anomaly_lab."):
-        texts -= {n for n, cls in known.items() if not cls.__module__.startswith("anomaly_lab.")}
+    if _ours(module):
+        texts -= {n for n, cls in known.items() if not _ours(cls.__module__)}
     return [cls.__module__ for name, cls in known.items() if everything or name in texts]
 
 
@@ -246,7 +250,7 @@ def _foreign_versions(code: tuple[str, ...]) -> dict[str, str]:
         if entry.module == code[0] and entry.dist
     }
     for module in code:
-        if not module.startswith("anomaly_lab."):
+        if not _ours(module):
             for top in _tops(_tree(module)) - sys.stdlib_module_names - {"anomaly_lab"}:
                 found |= {name: _version(name) for name in by_top.get(top, ())}
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from anomaly_lab.explorables import MIME
+from anomaly_lab.explorables import MIME, STILL
 
 log = logging.getLogger("mkdocs.hooks.explorables")
 
@@ -39,9 +39,10 @@ def take(notebook: dict[str, Any], page: str, files: Files, config: MkDocsConfig
             data = json.dumps(shown["data"], separators=(",", ":"))
             script = f"explorables.data[{json.dumps(name)}]={data}\n"
             files.append(File.generated(config, f"explorables/{name}.js", content=script))
+            picture = output["data"]["text/html"].removesuffix(STILL)
             BLOCKS[name] = (
                 f'<div class="explorable" id="{shown["kind"]}" data-explorable="{name}">'
-                f"{output['data']['text/html']}</div>"
+                f"{picture}</div>"
             )
             output["data"]["text/html"] = BLOCKS[name]
 
