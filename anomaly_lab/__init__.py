@@ -17,7 +17,7 @@ _HOMES = {
     "CentroidDetector": "detectors",
     "Comparison": "comparison",
     "Dataset": "datasets",
-    "Detector": "detectors",
+    "Detector": "contract",
     "EmpiricalTailDetector": "detectors",
     "EnsembleDetector": "detectors",
     "IsolationForestDetector": "detectors",
@@ -33,7 +33,7 @@ _HOMES = {
     "get_detector": "detectors",
     "split": "splits",
 }
-_MODULES = ("datasets", "detectors", "errors", "plots", "report", "thresholds")
+_MODULES = ("contract", "datasets", "detectors", "errors", "plots", "report", "thresholds")
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 

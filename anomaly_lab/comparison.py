@@ -17,13 +17,14 @@ import pandas as pd
 from sklearn.base import clone
 
 from anomaly_lab import __version__, thresholds
+from anomaly_lab.contract import Detector
 from anomaly_lab.datasets import Dataset
-from anomaly_lab.detectors import Detector, all_detectors, get_detector
+from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.evaluation import Report
 from anomaly_lab.model import AnomalyModel
-from anomaly_lab.preprocessing import Impute
 from anomaly_lab.splits import Split, split
+from anomaly_lab.tables.encoding import Impute
 from anomaly_lab.thresholds import Threshold
 
 METRICS = (
@@ -338,7 +339,7 @@ def _run(name: str, model: AnomalyModel, parts: Split, seed: int, *, explain: bo
     else:
         model.calibrate(parts.calibrate)
     start = time.perf_counter()
-    scores = model.score(parts.test)
+    scores = model.anomaly_score(parts.test)
     score_seconds = time.perf_counter() - start
     return Run(
         detector=name,
@@ -354,7 +355,7 @@ def _run(name: str, model: AnomalyModel, parts: Split, seed: int, *, explain: bo
 def _explanation(
     model: AnomalyModel, parts: Split, scores: npt.NDArray[np.float64]
 ) -> Explanation | None:
-    if not hasattr(model.detector, "feature_errors"):
+    if not hasattr(model.detector, "contributions"):
         return None
     top = np.argsort(-scores, kind="stable")[:_TOP_ROWS]
     rows = parts.test.iloc[top]

@@ -312,7 +312,7 @@ def draw(
         "pca": {
             "mean": numbers(pca.mean_),
             "components": numbers(pca.components_),
-            "cutoff": rule.fit(pca.feature_errors(calibration).mean(axis=1)).cutoff_,
+            "cutoff": rule.fit(pca.contributions(calibration).mean(axis=1)).cutoff_,
         },
         "rows": _images(examples),
     }
@@ -358,7 +358,7 @@ def line_and_curve(
         "decoder": layers(decoder),
         "codes": [float(codes.min()), float(codes.max())],
         "cutoffs": {
-            "pca": rule.fit(np.sqrt(pca.feature_errors(calibration).sum(axis=1))).cutoff_,
+            "pca": rule.fit(np.sqrt(pca.contributions(calibration).sum(axis=1))).cutoff_,
             "autoencoder": rule.fit(np.linalg.norm(residuals, axis=1)).cutoff_,
         },
         "places": [

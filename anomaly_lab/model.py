@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.base import clone
 
 from anomaly_lab import thresholds
-from anomaly_lab.detectors import Detector, UnfittedError, get_detector
-from anomaly_lab.preprocessing import Impute, Preprocessor, as_frame
+from anomaly_lab.contract import Detector, UnfittedError
+from anomaly_lab.detectors import get_detector
+from anomaly_lab.tables.encoding import Impute, Preprocessor, as_frame
 from anomaly_lab.thresholds import Threshold
 
 Rows: TypeAlias = pd.DataFrame | npt.ArrayLike
@@ -45,7 +46,7 @@ class AnomalyModel:
     >>> from anomaly_lab import AnomalyModel, datasets, evaluate, split
     >>> parts = split(datasets.load("breast_cancer"), seed=0)
     >>> model = AnomalyModel("knn").fit(parts.fit).calibrate(parts.calibrate)
-    >>> report = evaluate(parts.test_labels, model.score(parts.test), model.cutoff)
+    >>> report = evaluate(parts.test_labels, model.anomaly_score(parts.test), model.cutoff)
     >>> report.roc_auc > 0.9
     True
     """
@@ -105,16 +106,16 @@ class AnomalyModel:
         InputError
             Where the rule cannot work with these rows, such as too few of them.
         """
-        self.threshold.fit(self.score(rows), labels)
+        self.threshold.fit(self.anomaly_score(rows), labels)
         return self
 
-    def score(self, rows: Rows) -> npt.NDArray[np.float64]:
+    def anomaly_score(self, rows: Rows) -> npt.NDArray[np.float64]:
         """Return the anomaly score of each row, shape (n,): higher = more anomalous."""
         return self.detector.anomaly_score(self._numbers(rows))
 
     def flag(self, rows: Rows) -> npt.NDArray[np.int8]:
         """Return 1 for rows that score above the cutoff and 0 for the others, shape (n,)."""
-        return (self.score(rows) > self.cutoff).astype(np.int8)
+        return (self.anomaly_score(rows) > self.cutoff).astype(np.int8)
 
     def explain(self, rows: Rows) -> pd.DataFrame:
         """Split each row's score over the table's columns, shape (n, d).
@@ -125,7 +126,7 @@ class AnomalyModel:
             Where the detector's score is not a sum over features.
         """
         frame = as_frame(rows)
-        errors = self.preprocessor.by_column(self.detector.feature_errors(self._numbers(frame)))
+        errors = self.preprocessor.by_column(self.detector.contributions(self._numbers(frame)))
         return pd.DataFrame(errors, index=frame.index, columns=self.preprocessor.columns_)
 
     def save(self, path: str | PathLike[str]) -> None:

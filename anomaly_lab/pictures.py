@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from anomaly_lab.detectors.base import Detector
+from anomaly_lab.contract import Detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.figures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, look, to_svg
 

@@ -31,10 +31,12 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.tree._tree import Tree
 
-from anomaly_lab import __version__, keras_setup, thresholds
-from anomaly_lab.detectors import Detector, UnfittedError, all_detectors
+from anomaly_lab import __version__, thresholds
+from anomaly_lab.contract import Detector, UnfittedError
+from anomaly_lab.detectors import all_detectors
 from anomaly_lab.errors import BackendError, InputError, ModelFileError
 from anomaly_lab.model import AnomalyModel
+from anomaly_lab.neural import backend
 from anomaly_lab.paths import write_whole
 from anomaly_lab.thresholds import POT, Tail, Threshold
 
@@ -316,7 +318,7 @@ def _try_out(model: AnomalyModel) -> None:
     row = {name: ["" if name in text else 0.0] for name in model.preprocessor.columns_}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = model.score(pd.DataFrame(row))
+        scores = model.anomaly_score(pd.DataFrame(row))
     if scores.shape != (1,):
         raise ModelFileError(f"it gives scores of shape {scores.shape} for one row")
 
@@ -398,7 +400,7 @@ def _is_network(value: Any) -> bool:
 
 
 def _network_bytes(network: Any, what: str) -> bytes:
-    keras = keras_setup.load()
+    keras = backend.load()
     try:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.keras"
@@ -421,7 +423,7 @@ def _network_bytes(network: Any, what: str) -> bytes:
 
 def _network(content: bytes) -> Any:
     """Return the Keras model in `content`, after looking at all its classes."""
-    keras = keras_setup.load()
+    keras = backend.load()
     _check_network(content)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.keras"
@@ -452,7 +454,7 @@ def _objects(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_keras_own(node: dict[str, Any]) -> bool:
-    keras = keras_setup.load()
+    keras = backend.load()
     name, module = node["class_name"], node.get("module")
     if node.get("registered_name") not in (None, name):
         return False
@@ -592,7 +594,7 @@ def _versions(*, with_keras: bool) -> dict[str, str]:
         "scikit-learn": sklearn.__version__,
         "skops": skops.__version__,
     }
-    return versions | ({"keras": keras_setup.load().__version__} if with_keras else {})
+    return versions | ({"keras": backend.load().__version__} if with_keras else {})
 
 
 def _changed_versions(saved: dict[str, str]) -> str:

@@ -15,8 +15,8 @@ from browser import PHONE, Visit
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Locator, Page
 
-from anomaly_lab import keras_setup
 from anomaly_lab.explorables import Explorable
+from anomaly_lab.neural import backend
 from anomaly_lab.pictures import Picture, show
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -93,7 +93,7 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
 
 def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tuple[Any, Any]:
     """A trained encoder and decoder; `sizes` are the widths from the row to the code."""
-    keras = keras_setup.load()
+    keras = backend.load()
     keras.utils.set_random_seed(seed)
     dense: Callable[..., Any] = keras.layers.Dense
     down, up = list(sizes[1:-1]), list(sizes[-2:0:-1])

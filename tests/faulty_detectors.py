@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from anomaly_lab.detectors import Card, Case, Detector, Failure, Sweep
-from anomaly_lab.detectors.base import Array
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 
 CARD = Card(
     name="faulty",

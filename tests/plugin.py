@@ -19,7 +19,8 @@ def lay(folder, package, detectors, version="1.0", extra=""):
     """Write a package that holds detectors, given as name -> body of `_fit`."""
     parts = [
         "import os, signal, threadpoolctl",
-        "from anomaly_lab.detectors import Card, CentroidDetector",
+        "from anomaly_lab.contract import Card",
+        "from anomaly_lab.detectors import CentroidDetector",
         extra,
     ]
     for name, body in detectors.items():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import AutoencoderDetector, keras_setup
-from anomaly_lab.detectors import networks
-from anomaly_lab.detectors.testing import easy_rows
+from anomaly_lab import AutoencoderDetector
+from anomaly_lab.contract.testing import easy_rows
 from anomaly_lab.errors import InputError
+from anomaly_lab.neural import backend, networks
 
 
 @pytest.fixture(scope="module")
@@ -183,14 +183,14 @@ def test_noise_zero_trains_on_the_rows_as_they_are():
 
 
 def own_networks(d):
-    keras = keras_setup.load()
+    keras = backend.load()
     encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
     decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(d)])
     return encoder, decoder
 
 
 def mismatched_networks(d):
-    keras = keras_setup.load()
+    keras = backend.load()
     encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
     decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(d)])
     return encoder, decoder

@@ -17,11 +17,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import anomaly_lab
-from anomaly_lab import cli, comparison, datasets, keras_setup
+from anomaly_lab import cli, comparison, datasets
+from anomaly_lab.cli import gallery as gallery_commands
 from anomaly_lab.errors import BackendError
-from anomaly_lab.gallery import commands as gallery_commands
 from anomaly_lab.gallery import recorded, sets
 from anomaly_lab.gallery.store import Store
+from anomaly_lab.neural import backend
 
 QUICK = ["-d", "centroid", "-d", "pca"]
 
@@ -143,7 +144,7 @@ def test_doctor_says_what_to_mend(monkeypatch):
     def nothing():
         raise BackendError("Install one: python -m pip install jax")
 
-    monkeypatch.setattr(keras_setup, "choose_backend", nothing)
+    monkeypatch.setattr(backend, "choose_backend", nothing)
     done = run("doctor")
     assert done.exit_code == 1
     assert "MEND" in done.output
@@ -292,7 +293,7 @@ def test_no_backend_is_told_plainly(monkeypatch):
     def nothing():
         raise BackendError("Keras needs a backend. Install one: python -m pip install jax")
 
-    monkeypatch.setattr(keras_setup, "load", nothing)
+    monkeypatch.setattr(backend, "load", nothing)
     done = run("compare", "-d", "autoencoder", "--seeds", 1)
     assert done.exit_code == 2
     assert "python -m pip install jax" in done.output

@@ -58,7 +58,7 @@ class Spy(CentroidDetector):
         self.seen.append(("fit", len(X)))
         self.rows_ = X
         self.center_ = X.mean(axis=0)
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
     def _anomaly_score(self, X):
         self.seen.append(("score", len(X)))
@@ -194,7 +194,7 @@ def test_detectors_that_draw_at_random_are_seeded_by_the_run():
     model = comparison.AnomalyModel(forest.set_params(random_state=5))
     parts = split(DATA, seed=5)
     np.testing.assert_array_equal(
-        result.runs[0].report.scores, model.fit(parts.fit).score(parts.test)
+        result.runs[0].report.scores, model.fit(parts.fit).anomaly_score(parts.test)
     )
 
 
@@ -203,7 +203,7 @@ def test_the_report_of_a_run_is_that_of_its_test_rows():
     parts = split(DATA, seed=6)
     model = comparison.AnomalyModel(KNNDetector(3), "quantile:0.9").fit(parts.fit)
     model.calibrate(parts.calibrate)
-    np.testing.assert_array_equal(run.report.scores, model.score(parts.test))
+    np.testing.assert_array_equal(run.report.scores, model.anomaly_score(parts.test))
     np.testing.assert_array_equal(run.report.labels, parts.test_labels)
     assert run.report.cutoff == model.cutoff
     assert run.fit_seconds > 0

@@ -14,8 +14,8 @@ from anomaly_lab import (
     PCADetector,
     all_detectors,
 )
-from anomaly_lab.detectors import Detector
-from anomaly_lab.detectors.testing import CHECKS, check_detector, easy_rows
+from anomaly_lab.contract import Detector
+from anomaly_lab.contract.testing import CHECKS, check_detector, easy_rows
 
 # Settings that make a detector quick enough to be fitted a hundred times.
 QUICK = {
@@ -184,7 +184,7 @@ class EmptyCard(CentroidDetector):
 
 
 class NegativeErrors(CentroidDetector):
-    def _feature_errors(self, X):
+    def _contributions(self, X):
         return X - self.center_
 
 
@@ -207,7 +207,7 @@ FAULTS = [
     (ScoresTogether, "check_rows_are_judged_alone"),
     (BuildsInInit, "check_parameters_are_stored"),
     (EmptyCard, "check_card"),
-    (NegativeErrors, "check_feature_errors"),
+    (NegativeErrors, "check_contributions"),
 ]
 
 
@@ -252,5 +252,5 @@ def test_the_autoencoder_leaves_its_networks_open_to_see():
     assert code.shape == (100, model.encoder_.output_shape[-1])
     assert code.shape[1] < 5
     errors = ((judged - model.reconstruct(judged)) / fit.std(axis=0)) ** 2 / model.error_scale_
-    np.testing.assert_allclose(model.feature_errors(judged), errors, rtol=1e-9)
+    np.testing.assert_allclose(model.contributions(judged), errors, rtol=1e-9)
     np.testing.assert_allclose(model.anomaly_score(judged), errors.mean(axis=1), rtol=1e-9)

@@ -12,9 +12,9 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from anomaly_lab import all_detectors, get_detector
+from anomaly_lab.contract import Detector
 from anomaly_lab.detectors import (
     CentroidDetector,
-    Detector,
     IsolationForestDetector,
     KNNDetector,
     PCADetector,
@@ -88,7 +88,7 @@ def test_mahalanobis_is_the_mahalanobis_distance():
     expected = np.einsum("ij,jk,ik->i", centered, np.linalg.inv(np.cov(fit.T)), centered)
     model = PCADetector(distance="mahalanobis").fit(fit)
     np.testing.assert_allclose(model.anomaly_score(new), expected, rtol=1e-9)
-    np.testing.assert_allclose(model.feature_errors(new).sum(axis=1), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.contributions(new).sum(axis=1), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n", [4, 200])
@@ -189,15 +189,15 @@ def test_knn_counts_duplicates_as_neighbours_and_never_a_row_itself():
 @pytest.mark.parametrize("n", [6, 7, 8, 14, 15])
 def test_knn_scores_the_same_in_blocks(monkeypatch, n):
     model = KNNDetector().fit(FIT)
-    whole, parts = model.anomaly_score(NEW[:n]), model.feature_errors(NEW[:n])
+    whole, parts = model.anomaly_score(NEW[:n]), model.contributions(NEW[:n])
     monkeypatch.setattr(knn, "_BLOCK", 7)
     np.testing.assert_allclose(model.anomaly_score(NEW[:n]), whole, rtol=1e-12)
-    np.testing.assert_allclose(model.feature_errors(NEW[:n]), parts, rtol=1e-12)
+    np.testing.assert_allclose(model.contributions(NEW[:n]), parts, rtol=1e-12)
 
 
 def test_knn_explains_by_the_mean_neighbour():
     model = KNNDetector(n_neighbors=3).fit(FIT)
-    for row, errors in zip(NEW, model.feature_errors(NEW), strict=True):
+    for row, errors in zip(NEW, model.contributions(NEW), strict=True):
         order = sorted(range(len(FIT)), key=lambda i: np.linalg.norm(FIT[i] - row))
         mean = sum(FIT[i] for i in order[:3]) / 3
         np.testing.assert_allclose(errors, (row - mean) ** 2, rtol=1e-8)
@@ -282,7 +282,8 @@ def test_names_lead_to_classes():
 
 DETECTOR = """
 from dataclasses import replace
-from anomaly_lab.detectors import CentroidDetector, Detector
+from anomaly_lab.contract import Detector
+from anomaly_lab.detectors import CentroidDetector
 
 class Tilted(CentroidDetector):
     card = replace(CentroidDetector.card, name={name!r})

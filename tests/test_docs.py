@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from anomaly_lab.detectors.testing import check_detector
+from anomaly_lab.contract.testing import check_detector
 from anomaly_lab.scaffold.package import contents
 
 ROOT = Path(__file__).parents[1]

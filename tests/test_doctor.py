@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from anomaly_lab import doctor, keras_setup
+from anomaly_lab.cli import doctor
 from anomaly_lab.errors import BackendError
+from anomaly_lab.neural import backend
 
 
 @pytest.fixture(autouse=True)
 def healthy(tmp_path, monkeypatch):
     """Everything in order, without the seconds that importing Keras takes."""
-    monkeypatch.setattr(keras_setup, "choose_backend", lambda: ("jax", "it was asked for"))
-    monkeypatch.setattr(keras_setup, "device", lambda: "cpu")
+    monkeypatch.setattr(backend, "choose_backend", lambda: ("jax", "it was asked for"))
+    monkeypatch.setattr(backend, "device", lambda: "cpu")
     monkeypatch.delenv("ANOMALY_LAB_DATA", raising=False)
     monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path / "cache"))
 
 
-def found() -> dict[str, doctor.Finding]:
-    return {finding.what: finding for finding in doctor.examine()}
+def found() -> dict[str, doctor.Diagnosis]:
+    return {finding.what: finding for finding in doctor.diagnose()}
 
 
 def test_a_healthy_installation(tmp_path):
@@ -32,9 +33,9 @@ def test_a_healthy_installation(tmp_path):
         *("Keras backend", "device", "data", "cache"),
     ]
     assert [finding for finding in findings.values() if not finding.ok] == []
-    assert findings["Keras backend"].told == "jax, because it was asked for"
-    assert findings["device"].told == "cpu"
-    assert str(tmp_path / "cache") in findings["cache"].told
+    assert findings["Keras backend"].text == "jax, because it was asked for"
+    assert findings["device"].text == "cpu"
+    assert str(tmp_path / "cache") in findings["cache"].text
 
 
 def test_an_old_python(monkeypatch):
@@ -48,7 +49,7 @@ def test_a_missing_package(monkeypatch):
     assert findings["numpy"].ok
     missing = findings["a-package-that-is-not-there"]
     assert not missing.ok
-    assert "python -m pip install a-package-that-is-not-there" in missing.told
+    assert "python -m pip install a-package-that-is-not-there" in missing.text
 
 
 @pytest.mark.parametrize("part", ["choose_backend", "device"])
@@ -59,10 +60,10 @@ def test_a_broken_backend(monkeypatch, part, error):
     def fail():
         raise error
 
-    monkeypatch.setattr(keras_setup, part, fail)
-    findings = [f for f in doctor.examine() if f.what == "Keras backend"]
+    monkeypatch.setattr(backend, part, fail)
+    findings = [f for f in doctor.diagnose() if f.what == "Keras backend"]
     assert not findings[-1].ok
-    assert findings[-1].told == (str(error) or "KeyError")
+    assert findings[-1].text == (str(error) or "KeyError")
     assert found()["cache"].ok  # the rest is still looked at
 
 
@@ -72,18 +73,18 @@ def test_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("ANOMALY_LAB_DATA", str(tmp_path / "missing"))
     finding = found()["data"]
     assert not finding.ok
-    assert "unset ANOMALY_LAB_DATA" in finding.told
+    assert "unset ANOMALY_LAB_DATA" in finding.text
 
 
 def test_the_cache(monkeypatch, tmp_path):
     (tmp_path / "cache" / "data").mkdir(parents=True)
     (tmp_path / "cache" / "data" / "table").write_bytes(bytes(3_000_000))
-    assert "3 MB" in found()["cache"].told
+    assert "3 MB" in found()["cache"].text
     (tmp_path / "file").touch()
     monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path / "file"))
     finding = found()["cache"]
     assert not finding.ok
-    assert "set ANOMALY_LAB_CACHE" in finding.told
+    assert "set ANOMALY_LAB_CACHE" in finding.text
 
 
 def test_a_file_that_goes_while_the_cache_is_measured(monkeypatch, tmp_path):

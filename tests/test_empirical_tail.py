@@ -39,9 +39,9 @@ def test_the_score_is_the_largest_of_the_papers_three_sums(fit):
 
 
 @pytest.mark.parametrize("fit", AWKWARD.values(), ids=AWKWARD)
-def test_feature_errors_are_the_terms_of_the_largest_sum(fit):
+def test_contributions_are_the_terms_of_the_largest_sum(fit):
     model = EmpiricalTailDetector().fit(fit)
-    errors = model.feature_errors(NEW)
+    errors = model.contributions(NEW)
     np.testing.assert_allclose(errors.sum(axis=1), model.anomaly_score(NEW), rtol=1e-12)
     for row, terms in zip(NEW, errors, strict=True):
         sums = naive.tail_terms(fit, row, new=True)

@@ -14,16 +14,16 @@ from scipy.stats import spearmanr
 from sklearn.base import clone
 
 from anomaly_lab import AnomalyModel
+from anomaly_lab.contract import Detector
+from anomaly_lab.contract.testing import easy_rows
 from anomaly_lab.detectors import (
     AutoencoderDetector,
     CentroidDetector,
-    Detector,
     IsolationForestDetector,
     KNNDetector,
     PCADetector,
 )
 from anomaly_lab.detectors.ensemble import EnsembleDetector
-from anomaly_lab.detectors.testing import easy_rows
 from anomaly_lab.errors import InputError, UnknownNameError
 
 FIT, JUDGED, LABELS = easy_rows()
@@ -185,7 +185,7 @@ def test_prepare_prepares_every_member():
 
 def test_it_cannot_say_which_feature_made_a_score():
     model = EnsembleDetector(["knn"]).fit(FIT)
-    assert not hasattr(model, "feature_errors")
+    assert not hasattr(model, "contributions")
 
 
 # --- Units ---------------------------------------------------------------------------------------
@@ -325,10 +325,10 @@ def test_a_stored_ensemble_judges_the_same(members, tmp_path: Path):
     model = AnomalyModel(EnsembleDetector(members, combine="maximum")).fit(FIT).calibrate(FIT)
     model.save(tmp_path / "model")
     loaded = AnomalyModel.load(tmp_path / "model")
-    np.testing.assert_array_equal(loaded.score(JUDGED), model.score(JUDGED))
+    np.testing.assert_array_equal(loaded.anomaly_score(JUDGED), model.anomaly_score(JUDGED))
     assert loaded.cutoff == model.cutoff
-    again = loaded.fit(FIT).score(JUDGED)  # the parameters came back as well
-    np.testing.assert_array_equal(again, model.score(JUDGED))
+    again = loaded.fit(FIT).anomaly_score(JUDGED)  # the parameters came back as well
+    np.testing.assert_array_equal(again, model.anomaly_score(JUDGED))
 
 
 def test_cloning_copies_the_members():

@@ -29,9 +29,10 @@ from explorable_page import (
 from pixel_page import all_digits, as_shown, colours, digits, grey, heat, inputs
 from playwright.sync_api import Browser, Page
 
-from anomaly_lab import explorables, keras_setup
+from anomaly_lab import explorables
 from anomaly_lab.errors import InputError
 from anomaly_lab.explorables import Explorable
+from anomaly_lab.neural import backend
 
 WIDTHS = (1, 2, 4, 8, 16, 32)
 SENT = 150 * KB
@@ -77,13 +78,13 @@ def expect_decoded(page: Page, made: Explorable, networks: Networks, row: np.nda
 
 @pytest.mark.parametrize("layer", ["dropout", "tanh", "no bias"])
 def test_layers_refuses_what_the_page_cannot_compute(layer: str) -> None:
-    layers = keras_setup.load().layers
+    layers = backend.load().layers
     other = {
         "dropout": lambda: layers.Dropout(0.5),
         "tanh": lambda: layers.Dense(2, "tanh"),
         "no bias": lambda: layers.Dense(2, use_bias=False),
     }
-    network = keras_setup.load().Sequential([layers.Input((3,)), layers.Dense(3), other[layer]()])
+    network = backend.load().Sequential([layers.Input((3,)), layers.Dense(3), other[layer]()])
     with pytest.raises(InputError, match="Dense layers with a bias"):
         explorables.layers(network)
 

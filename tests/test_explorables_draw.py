@@ -69,7 +69,7 @@ class Models:
 
     def errors(self, name: str, rows: np.ndarray) -> np.ndarray:
         if name == "PCA":
-            return self.pca.feature_errors(rows)
+            return self.pca.contributions(rows)
         return (rows - self.rebuilt(name, rows)) ** 2
 
 

@@ -14,9 +14,10 @@ from browser import Visit, needs_chromium
 from explorable_page import DOCS, picture, straight, swipe
 from playwright.sync_api import Browser
 
-from anomaly_lab import explorables, keras_setup
+from anomaly_lab import explorables
 from anomaly_lab.errors import InputError
 from anomaly_lab.explorables import MIME, Explorable
+from anomaly_lab.neural import backend
 
 # A kind with two numbers, each with a slider, one in an <svg>, and a word, set by a button.
 KIND = """{
@@ -578,7 +579,7 @@ def test_the_page_formats_and_places_numbers(explore: Explore) -> None:
 
 
 def test_only_networks_that_the_page_can_compute_are_written() -> None:
-    keras = keras_setup.load()
+    keras = backend.load()
     dense, dropout = keras.layers.Dense, keras.layers.Dropout
     good = keras.Sequential([keras.Input((2,)), dense(3, "relu"), dense(1)])
     assert [layer["activation"] for layer in explorables.layers(good)] == ["relu", "linear"]

@@ -52,10 +52,10 @@ def scores(name: str, detector: str) -> Scores:
     model = AnomalyModel(detector).fit(parts.fit)
     return Scores(
         {"pca": "PCA", "knn": "kNN"}.get(detector, detector),
-        model.score(parts.calibrate),
-        model.score(parts.validation),
+        model.anomaly_score(parts.calibrate),
+        model.anomaly_score(parts.validation),
         parts.validation_labels,
-        model.score(parts.test),
+        model.anomaly_score(parts.test),
         parts.test_labels,
     )
 

@@ -14,9 +14,10 @@ import plugin
 import pytest
 from scipy import stats
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, keras_setup, split
+from anomaly_lab import AnomalyModel, datasets, evaluate, split
+from anomaly_lab.contract import Case
 from anomaly_lab.datasets import Dataset
-from anomaly_lab.detectors import Case, KNNDetector, all_detectors
+from anomaly_lab.detectors import KNNDetector, all_detectors
 from anomaly_lab.errors import InputError, UnknownNameError
 from anomaly_lab.gallery import fingerprints, recorded, sets, tables, tasks
 from anomaly_lab.gallery import run as running
@@ -32,6 +33,7 @@ from anomaly_lab.gallery.tasks import (
     Timing,
     TimingResult,
 )
+from anomaly_lab.neural import backend
 
 QUICK = sets.scores(["centroid", "pca"], ["breast_cancer"], 2)
 HERE = Environment("Python 3.11, a machine", {"numpy": "2"})
@@ -84,7 +86,7 @@ def test_a_score_is_what_the_package_gives_by_hand(contamination):
     parts = split(data, seed=3, contamination=contamination)
     forest = all_detectors()["isolation_forest"](random_state=3)
     model = AnomalyModel(forest).fit(parts.fit).calibrate(parts.calibrate)
-    report = evaluate(parts.test_labels, model.score(parts.test), model.cutoff)
+    report = evaluate(parts.test_labels, model.anomaly_score(parts.test), model.cutoff)
     for name in ("roc_auc", "average_precision", "prevalence", "recall", "false_positive_rate"):
         assert getattr(result, name) == getattr(report, name), name
     assert (result.n_fit, result.n_test, result.features) == (len(parts.fit), 171, 30)
@@ -133,14 +135,14 @@ def test_a_map_is_what_the_package_gives_by_hand():
     edge = 2 - 2 / 60  # the centre of the outermost cell
     corners = pd.DataFrame({"x": [-edge, edge, -edge], "y": [-edge, -edge, edge]})
     found = result.scores[[0, 0, -1], [0, -1, 0]]
-    np.testing.assert_allclose(found, model.score(corners), rtol=1e-12)
+    np.testing.assert_allclose(found, model.anomaly_score(corners), rtol=1e-12)
     np.testing.assert_array_equal(result.X, parts.fit)
     np.testing.assert_array_equal(result.hidden, data.y[parts.fit.index])
     assert result.hidden.mean() == pytest.approx(0.05, abs=0.005)
     np.testing.assert_array_equal(result.test, parts.test)
     np.testing.assert_array_equal(result.labels, parts.test_labels)
     assert result.cutoff == model.cutoff
-    assert result.roc_auc == evaluate(parts.test_labels, model.score(parts.test), 0).roc_auc
+    assert result.roc_auc == evaluate(parts.test_labels, model.anomaly_score(parts.test), 0).roc_auc
 
 
 def test_a_timing_is_repeated_where_it_is_quick(monkeypatch):
@@ -324,7 +326,7 @@ EVERYTHING = set(MARKED)
 CHANGES = {
     "knn.py": EVERYTHING - {"net"},
     "networks.py": {"net"},
-    "keras_setup.py": {"net"},
+    "backend.py": {"net"},
     "heartbeats.py": {"beats"},
     "shapes.py": {"map"},
     "simulate.py": {"beats", "cards", "map"},
@@ -332,7 +334,7 @@ CHANGES = {
     "errors.py": set(),
     "report.py": set(),
     **dict.fromkeys(
-        ("base.py", "splits.py", "preprocessing.py", "model.py", "thresholds.py"), EVERYTHING
+        ("detector.py", "splits.py", "encoding.py", "model.py", "thresholds.py"), EVERYTHING
     ),
     **dict.fromkeys(("evaluation.py", "comparison.py", "tasks.py", "dataset.py"), EVERYTHING),
 }
@@ -370,7 +372,7 @@ def test_versions_and_data_are_in_the_fingerprint(monkeypatch):
         patch.setattr(fingerprints, "_version", lambda name: "0" if name == "scipy" else "1")
         assert changed() == EVERYTHING
     with monkeypatch.context() as patch:
-        patch.setattr(keras_setup, "choose_backend", lambda: ("torch", "test"))
+        patch.setattr(backend, "choose_backend", lambda: ("torch", "test"))
         patch.setitem(fingerprints._BACKEND_PACKAGES, "torch", ())
         assert changed() == {"net"}
     card = datasets.card

@@ -21,7 +21,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.contour import ContourSet
 
 from anomaly_lab import KNNDetector, all_detectors, figures, get_detector, pictures
-from anomaly_lab.detectors import Case, Detector, centroid
+from anomaly_lab.contract import Case, Detector
+from anomaly_lab.detectors import centroid
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.figures import ANOMALY, NORMAL, look
 from anomaly_lab.gallery import drawings, portraits

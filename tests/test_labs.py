@@ -24,7 +24,8 @@ from small_lab import HALF, TWICE, cells_of, worked, write_lessons
 from typer.testing import CliRunner
 
 from anomaly_lab import cli
-from anomaly_lab.labs import commands, folder, notebook, running
+from anomaly_lab.cli import labs as commands
+from anomaly_lab.labs import folder, notebook, running
 from anomaly_lab.labs.folder import lay, notebooks
 from anomaly_lab.labs.running import Limits, Result
 from anomaly_lab.lessons import Lesson, lessons, read

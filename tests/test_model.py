@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from anomaly_lab import AnomalyModel, datasets, split
+from anomaly_lab.contract import UnfittedError
 from anomaly_lab.detectors import (
     AutoencoderDetector,
     CentroidDetector,
     IsolationForestDetector,
     KNNDetector,
     PCADetector,
-    UnfittedError,
 )
 from anomaly_lab.errors import InputError, UnknownNameError
 from anomaly_lab.thresholds import BestF, Cost, Fixed, Quantile
@@ -41,13 +41,15 @@ DETECTORS = [
 @pytest.mark.parametrize("detector", DETECTORS, ids=repr)
 def test_the_flow(detector):
     model = AnomalyModel(detector, "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
-    assert model.cutoff == Quantile(0.8).fit(model.score(CALIBRATE)).cutoff_
-    scores, flags = model.score(TEST), model.flag(TEST)
+    assert model.cutoff == Quantile(0.8).fit(model.anomaly_score(CALIBRATE)).cutoff_
+    scores, flags = model.anomaly_score(TEST), model.flag(TEST)
     assert scores.shape == flags.shape == (80,)
     np.testing.assert_array_equal(flags, scores > model.cutoff)
     # The cutoff is one of these scores, and a score equal to it is not flagged.
-    assert model.cutoff in model.score(CALIBRATE)
-    np.testing.assert_array_equal(model.flag(CALIBRATE), model.score(CALIBRATE) > model.cutoff)
+    assert model.cutoff in model.anomaly_score(CALIBRATE)
+    np.testing.assert_array_equal(
+        model.flag(CALIBRATE), model.anomaly_score(CALIBRATE) > model.cutoff
+    )
     assert 0 < flags.sum() < 80
     assert model.flag(TEST.assign(a=50.0, b=50.0, c=-50.0)).all()
 
@@ -56,25 +58,25 @@ def test_the_model_is_its_parts():
     model = AnomalyModel("centroid").fit(FIT)
     rows = model.preprocessor.transform(TEST)
     expected = CentroidDetector().fit(model.preprocessor.transform(FIT)).anomaly_score(rows)
-    np.testing.assert_array_equal(model.score(TEST), expected)
+    np.testing.assert_array_equal(model.anomaly_score(TEST), expected)
 
 
 def test_the_threshold_is_swapped_without_another_fit():
     model = AnomalyModel("centroid", "quantile:0.5").fit(FIT).calibrate(CALIBRATE)
-    scores, low = model.score(TEST), model.cutoff
+    scores, low = model.anomaly_score(TEST), model.cutoff
     model.threshold = Quantile(0.9)
     with pytest.raises(UnfittedError, match="no cutoff yet"):
         model.flag(TEST)
     model.calibrate(CALIBRATE)
     assert model.cutoff > low
-    np.testing.assert_array_equal(model.score(TEST), scores)
+    np.testing.assert_array_equal(model.anomaly_score(TEST), scores)
     model.threshold = Fixed(0.25)
     assert model.calibrate(CALIBRATE).cutoff == 0.25
 
 
 def test_what_is_not_fitted_says_so():
     model = AnomalyModel("centroid")
-    for use in (model.score, model.flag, model.explain, model.calibrate):
+    for use in (model.anomaly_score, model.flag, model.explain, model.calibrate):
         with pytest.raises(UnfittedError, match="not fitted yet"):
             use(TEST)
     model.fit(FIT)
@@ -124,7 +126,7 @@ def test_rules_that_need_labels_calibrate_with_them(rule):
 def test_the_order_of_columns_is_free():
     model = AnomalyModel("knn", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
     turned = TEST[["kind", "c", "b", "a"]]
-    np.testing.assert_array_equal(model.score(turned), model.score(TEST))
+    np.testing.assert_array_equal(model.anomaly_score(turned), model.anomaly_score(TEST))
     pd.testing.assert_frame_equal(model.explain(turned), model.explain(TEST))
 
 
@@ -138,7 +140,7 @@ def test_explanations_sum_to_the_score(detector):
     parts = model.explain(TEST)
     assert list(parts.columns) == ["a", "b", "c", "kind"]
     pd.testing.assert_index_equal(parts.index, TEST.index)
-    np.testing.assert_allclose(parts.sum(axis=1), model.score(TEST), rtol=1e-9)
+    np.testing.assert_allclose(parts.sum(axis=1), model.anomaly_score(TEST), rtol=1e-9)
 
 
 def test_explanations_name_the_column_that_is_odd():
@@ -156,21 +158,21 @@ def test_a_score_that_is_no_sum_has_no_explanation():
 @pytest.mark.parametrize("name", ["centroid", "knn", "pca", "isolation_forest"])
 def test_scoring_test_rows_teaches_nothing(name):
     model = AnomalyModel(name, "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
-    scores, cutoff = model.score(CALIBRATE), model.cutoff
+    scores, cutoff = model.anomaly_score(CALIBRATE), model.cutoff
     learnt = model.preprocessor.transform(FIT)
     extreme = TEST.assign(a=1e6, b=-1e6, kind="violet")
-    model.score(extreme)
+    model.anomaly_score(extreme)
     assert model.flag(extreme).all()
     assert model.cutoff == cutoff
-    np.testing.assert_array_equal(model.score(CALIBRATE), scores)
+    np.testing.assert_array_equal(model.anomaly_score(CALIBRATE), scores)
     np.testing.assert_array_equal(model.preprocessor.transform(FIT), learnt)
 
 
 def test_calibration_rows_do_not_move_the_scaling():
     model = AnomalyModel("centroid").fit(FIT)
-    scores = model.score(TEST)
+    scores = model.anomaly_score(TEST)
     model.calibrate(CALIBRATE.assign(a=1e6))
-    np.testing.assert_array_equal(model.score(TEST), scores)
+    np.testing.assert_array_equal(model.anomaly_score(TEST), scores)
 
 
 def test_wrong_names_suggest_the_nearest():
@@ -183,16 +185,18 @@ def test_wrong_names_suggest_the_nearest():
 def test_missing_values_are_refused_or_filled_in_as_asked():
     gaps = TEST.assign(a=np.nan)
     with pytest.raises(InputError, match="impute"):
-        AnomalyModel("centroid").fit(FIT).score(gaps)
+        AnomalyModel("centroid").fit(FIT).anomaly_score(gaps)
     filled = TEST.assign(a=FIT["a"].median())
     model = AnomalyModel("centroid", impute="median").fit(FIT)
-    np.testing.assert_array_equal(model.score(gaps), model.score(filled))
+    np.testing.assert_array_equal(model.anomaly_score(gaps), model.anomaly_score(filled))
 
 
 def test_arrays_do_as_well_as_tables():
     rows = FIT[["a", "b", "c"]]
-    by_name = AnomalyModel("knn").fit(rows).score(TEST[["a", "b", "c"]])
-    by_place = AnomalyModel("knn").fit(rows.to_numpy()).score(TEST[["a", "b", "c"]].to_numpy())
+    by_name = AnomalyModel("knn").fit(rows).anomaly_score(TEST[["a", "b", "c"]])
+    by_place = (
+        AnomalyModel("knn").fit(rows.to_numpy()).anomaly_score(TEST[["a", "b", "c"]].to_numpy())
+    )
     np.testing.assert_array_equal(by_place, by_name)
 
 

@@ -17,7 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from checkout import ROOT, copy_checkout
 
-from anomaly_lab.detectors.testing import CHECKS
+from anomaly_lab.contract.testing import CHECKS
 from anomaly_lab.paths import cache_root
 from anomaly_lab.scaffold.package import contents
 

@@ -14,7 +14,7 @@ import pytest
 from browser import DESKTOP, PHONE, chromium, needs_chromium, visit
 from test_plots import HISTORY, comparison_of, explanation_of
 
-from anomaly_lab import datasets, report
+from anomaly_lab import datasets, report, results
 from anomaly_lab.comparison import Comparison, Run, compare
 from anomaly_lab.datasets import Dataset
 from anomaly_lab.errors import InputError
@@ -67,7 +67,7 @@ class Outline(HTMLParser):
 
 def test_table_is_in_the_order_and_the_words_of_the_comparison() -> None:
     comparison = comparison_of({"pca": 1.0, "knn": 3.0})
-    table = report.results_table(comparison)
+    table = results.results_table(comparison)
     assert table.headers == [
         "Detector",
         "ROC-AUC",
@@ -88,10 +88,10 @@ def test_table_is_in_the_order_and_the_words_of_the_comparison() -> None:
 
 
 def test_the_best_is_marked_only_beyond_the_spread() -> None:
-    clear = report.results_table(comparison_of({"knn": 6.0, "pca": 0.5}))
+    clear = results.results_table(comparison_of({"knn": 6.0, "pca": 0.5}))
     assert (0, 1) in clear.best
-    assert report.results_table(comparison_of({"knn": 1.0, "pca": 1.0})).best == set()
-    one_seed = report.results_table(comparison_of({"knn": 6.0, "pca": 0.5}, seeds=1))
+    assert results.results_table(comparison_of({"knn": 1.0, "pca": 1.0})).best == set()
+    one_seed = results.results_table(comparison_of({"knn": 6.0, "pca": 0.5}, seeds=1))
     assert one_seed.best == set()
     assert "One seed" in one_seed.note
     assert one_seed.rows[1][1].count("±") == 0
@@ -103,7 +103,7 @@ def test_seconds_keep_as_many_digits_as_the_slowest_needs() -> None:
         replace(run, fit_seconds=123.456 if run.detector == "knn" else 0.02)
         for run in comparison.runs
     ]
-    table = report.results_table(replace(comparison, runs=tuple(runs)))
+    table = results.results_table(replace(comparison, runs=tuple(runs)))
     assert sorted(row[-2] for row in table.rows) == ["0.0 ± 0.0", "123.5 ± 0.0"]
 
 
@@ -126,7 +126,7 @@ def test_seconds_keep_as_many_digits_as_the_slowest_needs() -> None:
 def test_summary_says_no_more_than_the_spread_allows(
     lifts: dict[str, float], seeds: int, told: str
 ) -> None:
-    sentences = report.summary(comparison_of(lifts, seeds))
+    sentences = results.summary(comparison_of(lifts, seeds))
     assert told in " ".join(sentences)
     assert ("centroid" in " ".join(sentences)) == ("centroid" in lifts)
 
@@ -135,7 +135,7 @@ def test_a_detector_within_the_spread_of_the_baseline_does_not_beat_it() -> None
     comparison = comparison_of({"knn": 1.3, "centroid": 1.0})
     knn, centroid = (comparison.table().loc[name, "roc_auc"] for name in ("knn", "centroid"))
     assert centroid["mean"] < knn["mean"] - knn["sd"] < centroid["mean"] + centroid["sd"]
-    assert "no other detector beats it" in report.summary(comparison)[1]
+    assert "no other detector beats it" in results.summary(comparison)[1]
 
 
 def cutoffs(comparison: Comparison, cutoff: float, promised: float | None) -> Comparison:
@@ -147,11 +147,11 @@ def cutoffs(comparison: Comparison, cutoff: float, promised: float | None) -> Co
 def test_summary_tells_how_the_promised_rate_was_met() -> None:
     comparison = comparison_of({"knn": 1.0, "pca": 1.0})
     met = float(comparison.table()["false_positive_rate"]["mean"]["knn"])
-    assert "within the spread" in report.summary(cutoffs(comparison, 4.0, met))[-1]
-    missed = report.summary(cutoffs(comparison, 0.0, 0.05))[-1]
+    assert "within the spread" in results.summary(cutoffs(comparison, 4.0, met))[-1]
+    missed = results.summary(cutoffs(comparison, 0.0, 0.05))[-1]
     assert missed.endswith("Further from the promise than the spread: knn and pca.")
     assert "100% (knn) to 100% (pca)" in missed
-    assert "promise no false-positive rate" in report.summary(cutoffs(comparison, 4.0, None))[-1]
+    assert "promise no false-positive rate" in results.summary(cutoffs(comparison, 4.0, None))[-1]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_summary_tells_how_the_promised_rate_was_met() -> None:
     [(0.05, "5%"), (0.374, "37.4%"), (1.0, "100%"), (0.0, "0%"), (0.000123, "0.0123%")],
 )
 def test_percent(share: float, text: str) -> None:
-    assert report._percent(share) == text
+    assert results.percent(share) == text
 
 
 # The page
@@ -173,7 +173,7 @@ def test_page_shows_everything_in_order() -> None:
     assert headings[0] == "h1"
     assert headings.count("h1") == 1
     parts = ("promised 0.05", "Each detector", "At every cutoff", "Training", "What drives")
-    positions = [outline.text.index(words) for words in (*report.summary(comparison), *parts)]
+    positions = [outline.text.index(words) for words in (*results.summary(comparison), *parts)]
     assert positions == sorted(positions)
     assert "--data 'shop & co.csv'" in outline.text
     pictures = [attrs for tag, attrs in outline.tags if tag == "svg"]

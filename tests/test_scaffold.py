@@ -19,12 +19,13 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from anomaly_lab.cli import app
-from anomaly_lab.detectors import Case, PCADetector
-from anomaly_lab.detectors.testing import check_detector
+from anomaly_lab.cli.terminal import err
+from anomaly_lab.contract import Case
+from anomaly_lab.contract.testing import check_detector
+from anomaly_lab.detectors import PCADetector
 from anomaly_lab.gallery.tasks import Map
 from anomaly_lab.lessons import find
 from anomaly_lab.scaffold import checking, package
-from anomaly_lab.terminal import err
 
 FAULTY = Path(__file__).with_name("faulty_detectors.py")
 FILES = {"README.md", "pyproject.toml", "my_tail.py", "test_my_tail.py"}

@@ -26,17 +26,11 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import KDTree, NearestNeighbors
 
 import anomaly_lab.detectors
-from anomaly_lab import AnomalyModel, keras_setup, storage, thresholds
-from anomaly_lab.detectors import (
-    AutoencoderDetector,
-    Card,
-    CentroidDetector,
-    Detector,
-    KNNDetector,
-    UnfittedError,
-    all_detectors,
-)
+from anomaly_lab import AnomalyModel, storage, thresholds
+from anomaly_lab.contract import Card, Detector, UnfittedError
+from anomaly_lab.detectors import AutoencoderDetector, CentroidDetector, KNNDetector, all_detectors
 from anomaly_lab.errors import InputError, ModelFileError
+from anomaly_lab.neural import backend
 from anomaly_lab.thresholds import POT, Fixed, Quantile
 
 NAMES = sorted(all_detectors())
@@ -111,7 +105,7 @@ def test_a_loaded_model_judges_as_the_saved_one(
     name: str, models: dict[str, AnomalyModel], files: Path
 ) -> None:
     model, loaded = models[name], AnomalyModel.load(files / name)
-    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+    np.testing.assert_array_equal(loaded.anomaly_score(TEST), model.anomaly_score(TEST))
     np.testing.assert_array_equal(loaded.flag(TEST), model.flag(TEST))
     assert 0 < loaded.flag(TEST).sum() < len(TEST)
     assert loaded.cutoff == model.cutoff
@@ -127,8 +121,8 @@ def test_a_loaded_model_explains_as_the_saved_one(
     name: str, models: dict[str, AnomalyModel], files: Path
 ) -> None:
     loaded = storage.load(files / name)
-    if not hasattr(models[name].detector, "feature_errors"):
-        assert not hasattr(loaded.detector, "feature_errors")
+    if not hasattr(models[name].detector, "contributions"):
+        assert not hasattr(loaded.detector, "contributions")
         return
     pd.testing.assert_frame_equal(loaded.explain(TEST), models[name].explain(TEST))
 
@@ -138,7 +132,7 @@ def test_a_loaded_model_can_be_fitted_again(
     name: str, models: dict[str, AnomalyModel], files: Path
 ) -> None:
     again = storage.load(files / name).fit(FIT).calibrate(CALIBRATE)
-    np.testing.assert_array_equal(again.score(TEST), models[name].score(TEST))
+    np.testing.assert_array_equal(again.anomaly_score(TEST), models[name].anomaly_score(TEST))
     assert again.cutoff == models[name].cutoff
 
 
@@ -160,7 +154,7 @@ for name in names:
     print(name, "keras" in sys.modules, end=" ")
     model = AnomalyModel.load(f"{folder}/{name}")
     model.save(f"{folder}/copy")
-    print(model.score(rows).tobytes().hex())
+    print(model.anomaly_score(rows).tobytes().hex())
 """
 
 
@@ -173,7 +167,7 @@ def test_models_load_in_a_fresh_process_and_import_keras_only_for_networks(
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     for name, line in zip(names, told, strict=False):
         there = str(name == NETWORK_NAMES[-1])
-        assert line.split() == [name, there, models[name].score(TEST).tobytes().hex()]
+        assert line.split() == [name, there, models[name].anomaly_score(TEST).tobytes().hex()]
 
 
 def test_a_model_without_cutoff_comes_back_without_one(tmp_path: Path) -> None:
@@ -211,7 +205,7 @@ def test_imputation_and_column_order_come_back(tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     loaded = storage.load(tmp_path / "m")
     shuffled = gaps[gaps.columns[::-1]]
-    np.testing.assert_array_equal(loaded.score(shuffled), model.score(gaps))
+    np.testing.assert_array_equal(loaded.anomaly_score(shuffled), model.anomaly_score(gaps))
     assert loaded.preprocessor.impute == "median"
 
 
@@ -237,7 +231,7 @@ class Committee(Detector):
         self.threshold = threshold
 
     def _fit(self, X: np.ndarray) -> np.ndarray:
-        keras = keras_setup.load()
+        keras = backend.load()
         inputs = keras.Input((X.shape[1],))
         hidden = keras.layers.Dense(3, activation="tanh", kernel_regularizer="l2")(inputs)
         functional = keras.Model(inputs, keras.layers.concatenate([hidden, inputs]))
@@ -275,7 +269,7 @@ def test_a_third_partys_detector_comes_back(tmp_path: Path) -> None:
     model = fitted(Committee(size=3))
     model.save(tmp_path / "m")
     loaded = storage.load(tmp_path / "m")
-    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+    np.testing.assert_array_equal(loaded.anomaly_score(TEST), model.anomaly_score(TEST))
     np.testing.assert_array_equal(loaded.flag(TEST), model.flag(TEST))
     pd.testing.assert_frame_equal(loaded.detector.frame_, model.detector.frame_)
     assert loaded.detector._weights.dtype == np.float32
@@ -302,7 +296,7 @@ def test_an_attribute_that_cannot_be_stored_is_named(tmp_path: Path, value: obje
 
 @pytest.mark.usefixtures("_with_committee")
 def test_a_lambda_layer_is_not_stored(tmp_path: Path) -> None:
-    keras = keras_setup.load()
+    keras = backend.load()
     model = fitted(Committee())
     model.detector.net_ = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
     with pytest.raises(InputError, match=r"committee.net_.*Lambda"):
@@ -319,7 +313,7 @@ def test_a_threshold_of_another_kind_is_not_stored(tmp_path: Path) -> None:
 
 
 def _own_networks(d: int) -> tuple[Any, Any]:
-    keras = keras_setup.load()
+    keras = backend.load()
     encoder = keras.Sequential([keras.Input((d,)), keras.layers.Dense(2)])
     return encoder, keras.Sequential([keras.Input((2,)), keras.layers.Dense(d)])
 
@@ -330,7 +324,7 @@ def test_networks_of_a_build_function_are_stored_and_the_function_is_not(tmp_pat
     loaded = storage.load(tmp_path / "m")
     assert loaded.detector.build is None
     assert loaded.detector.encode(np.zeros((1, 7))).shape == (1, 2)
-    np.testing.assert_array_equal(loaded.score(TEST), model.score(TEST))
+    np.testing.assert_array_equal(loaded.anomaly_score(TEST), model.anomaly_score(TEST))
 
 
 # Saving
@@ -498,11 +492,11 @@ def test_a_flipped_byte_is_refused_or_does_nothing(
         altered[place] ^= int(rng.integers(1, 256))
         (tmp_path / "m").write_bytes(altered)
         try:
-            scores = storage.load(tmp_path / "m").score(TEST)
+            scores = storage.load(tmp_path / "m").anomaly_score(TEST)
         except ModelFileError:
             refused += 1
         else:
-            np.testing.assert_array_equal(scores, models[name].score(TEST))
+            np.testing.assert_array_equal(scores, models[name].anomaly_score(TEST))
     assert refused > 80
 
 
@@ -813,13 +807,13 @@ def test_a_network_of_more_than_keras_layers_is_refused(
     part = _keras_file(_with_layer(files, layer), files)
     name = first(unzip(files / "autoencoder"), ".keras")
     loaded: list[object] = []
-    monkeypatch.setattr(keras_setup.load().saving, "load_model", lambda *a, **k: loaded.append(a))
+    monkeypatch.setattr(backend.load().saving, "load_model", lambda *a, **k: loaded.append(a))
     assert kind in refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
     assert loaded == []
 
 
 def test_a_real_lambda_network_is_refused(files: Path, tmp_path: Path) -> None:
-    keras = keras_setup.load()
+    keras = backend.load()
     marker = tmp_path / "marker"
     layer = keras.layers.Lambda(lambda x, path=str(marker): (Path(path).touch(), x)[1])
     keras.Sequential([keras.Input((2,)), layer]).save(tmp_path / "n.keras")
@@ -851,7 +845,7 @@ def test_another_version_is_a_warning_and_named_in_later_errors(
     forge(files / name, tmp_path / "m", {}, versions=old)
     with pytest.warns(UserWarning, match=rf"{package} 0\.0\.1 \(here {versions[package]}\)"):
         loaded = storage.load(tmp_path / "m")
-    np.testing.assert_array_equal(loaded.score(TEST), models[name].score(TEST))
+    np.testing.assert_array_equal(loaded.anomaly_score(TEST), models[name].anomaly_score(TEST))
     forge(files / name, tmp_path / "m", {first(unzip(files / name), ".skops"): b""}, versions=old)
     with pytest.warns(UserWarning, match="saved with"):
         assert f"{package} 0.0.1 (here {versions[package]})" in refusal(tmp_path / "m")
@@ -864,7 +858,7 @@ def test_another_version_is_a_warning_and_named_in_later_errors(
 def test_fitted_models_pickle_and_copy(name: str, models: dict[str, AnomalyModel]) -> None:
     model = models[name]
     for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
-        np.testing.assert_array_equal(twin.score(TEST), model.score(TEST))
+        np.testing.assert_array_equal(twin.anomaly_score(TEST), model.anomaly_score(TEST))
         assert twin.cutoff == model.cutoff
 
 

@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import CentroidDetector, VariationalAutoencoderDetector, datasets, keras_setup
-from anomaly_lab.detectors import networks, variational
-from anomaly_lab.detectors.testing import easy_rows
+from anomaly_lab import CentroidDetector, VariationalAutoencoderDetector, datasets
+from anomaly_lab.contract.testing import easy_rows
 from anomaly_lab.errors import InputError
+from anomaly_lab.neural import backend, networks, variational
 from anomaly_lab.splits import split
 
 FIT, JUDGED, _ = easy_rows()
@@ -92,7 +92,7 @@ def test_the_validation_loss_is_the_mean_of_the_terms_of_held_back_rows(monkeypa
 
 def test_same_seed_same_scores_whatever_kerass_generator_holds():
     def scores(seed, global_seed):
-        keras_setup.load().utils.set_random_seed(global_seed)
+        backend.load().utils.set_random_seed(global_seed)
         model = VariationalAutoencoderDetector(epochs=2, random_state=seed)
         return model.fit(FIT).anomaly_score(JUDGED)
 

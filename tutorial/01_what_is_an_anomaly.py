@@ -305,10 +305,10 @@ show(
 model = AnomalyModel(CentroidDetector(), threshold="quantile:0.95")
 model.fit(parts.fit)
 model.calibrate(parts.calibrate)
-np.allclose(model.score(parts.test), by_hand)
+np.allclose(model.anomaly_score(parts.test), by_hand)
 
 # %% tags=["claim"]
-assert np.allclose(model.score(parts.test), by_hand), "lesson 01: by hand and package agree"
+assert np.allclose(model.anomaly_score(parts.test), by_hand), "lesson 01: by hand and package agree"
 
 # %% [markdown]
 # ## From score to flag
@@ -319,7 +319,7 @@ assert np.allclose(model.score(parts.test), by_hand), "lesson 01: by hand and pa
 # > the malignant tumours will score above it?
 
 # %%
-calibration_scores = model.score(parts.calibrate)
+calibration_scores = model.anomaly_score(parts.calibrate)
 level = model.threshold.level
 by_eye = 80  # change it
 
@@ -348,7 +348,7 @@ show(
 
 # %%
 def judge(cutoff):
-    report = evaluate(parts.test_labels, model.score(parts.test), cutoff)
+    report = evaluate(parts.test_labels, model.anomaly_score(parts.test), cutoff)
     return {
         "flagged": report.flags.sum(),
         "false alarms": report.confusion.fp,
@@ -362,13 +362,13 @@ def judge(cutoff):
 pd.DataFrame({f"by eye, {by_eye}": judge(by_eye), "quantile": judge(model.cutoff)}).T
 
 # %% tags=["hide"]
-report = evaluate(parts.test_labels, model.score(parts.test), model.cutoff)
+report = evaluate(parts.test_labels, model.anomaly_score(parts.test), model.cutoff)
 reports = []
 for seed in range(seeds):
     other = split(cancer, seed=seed)
     again = AnomalyModel(CentroidDetector(), threshold="quantile:0.95")
     again.fit(other.fit).calibrate(other.calibrate)
-    reports.append(evaluate(other.test_labels, again.score(other.test), again.cutoff))
+    reports.append(evaluate(other.test_labels, again.anomaly_score(other.test), again.cutoff))
 recalls = np.array([r.recall for r in reports])
 rates = np.array([r.false_positive_rate for r in reports])
 recall, rate = recalls.mean(), rates.mean()

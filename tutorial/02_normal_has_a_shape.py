@@ -26,8 +26,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, keras_setup, split
+from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, split
 from anomaly_lab.detectors import CentroidDetector, PCADetector
+from anomaly_lab.neural import backend
 from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, scatter, score_map, show
 
 plt.style.use(STYLE)
@@ -353,7 +354,7 @@ assert raw_share > 0.9 and (areas**2).sum() > 0.98, "lesson 02: unscaled, it is 
 def measure(detector, seed):
     parts = split(cancer, seed=seed)
     model = AnomalyModel(detector).fit(parts.fit).calibrate(parts.calibrate)
-    report = evaluate(parts.test_labels, model.score(parts.test), model.cutoff)
+    report = evaluate(parts.test_labels, model.anomaly_score(parts.test), model.cutoff)
     return report.roc_auc, report.recall, report.false_positive_rate
 
 
@@ -685,7 +686,7 @@ assert np.linalg.norm(curve - center_of_curve, axis=1).min() > 0.5, "no row is n
 # ahead, at one that squeezes each row of the curve to one number, as the line does.
 
 # %% tags=["fold"]
-keras = keras_setup.load()
+keras = backend.load()
 keras.utils.set_random_seed(0)
 dense = keras.layers.Dense
 encoder = keras.Sequential([keras.Input((2,)), dense(32, "relu"), dense(32, "relu"), dense(1)])

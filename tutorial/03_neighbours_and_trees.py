@@ -467,7 +467,7 @@ for seed in range(10):
     fit_rows, test_rows, labels = parts_of("moons", seed)
     knn = KNNDetector().fit(fit_rows).anomaly_score(test_rows)
     knn_mm = KNNDetector().fit(fit_rows * units).anomaly_score(test_rows * units)
-    model_mm = AnomalyModel("knn").fit(fit_rows * units).score(test_rows * units)
+    model_mm = AnomalyModel("knn").fit(fit_rows * units).anomaly_score(test_rows * units)
     rows.append([roc_auc_score(labels, scores) for scores in (knn, knn_mm, model_mm)])
 scaled = pd.DataFrame(
     rows, columns=["kNN, metres", "kNN, millimetres", "AnomalyModel, millimetres"]

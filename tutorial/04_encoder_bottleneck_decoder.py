@@ -28,8 +28,9 @@ from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import datasets, explorables, keras_setup, plots, split, thresholds
+from anomaly_lab import datasets, explorables, plots, split, thresholds
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector, PCADetector
+from anomaly_lab.neural import backend
 from anomaly_lab.pictures import LOOKS, QUIET, STYLE, images, show
 
 plt.style.use(STYLE)
@@ -126,10 +127,10 @@ show(
 
 # %% [markdown]
 # In Keras, a `Dense` layer is our `layer`, and `Sequential` is a chain.
-# `keras_setup.load()` imports Keras on whatever backend is installed.
+# `backend.load()` imports Keras on whatever backend is installed.
 
 # %%
-keras = keras_setup.load()
+keras = backend.load()
 dense = keras.layers.Dense
 
 
@@ -330,7 +331,7 @@ for seed in seeds:
         errors["mean image"] = ((T - X.mean(axis=0)) ** 2).mean(axis=1)
         if width < n_pixels:  # with all components PCA loses nothing
             pca = PCADetector(n_components=width).fit(X)
-            errors["PCA"] = pca.feature_errors(T).mean(axis=1)
+            errors["PCA"] = pca.contributions(T).mean(axis=1)
         for name, error in errors.items():
             normal, nines = error[y == 0].mean(), error[y == 1].mean()
             runs.append((name, width, seed, normal, nines, roc_auc_score(y, error)))
@@ -429,7 +430,7 @@ for seed in seeds:
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     nearest = np.arccos(np.abs(directions / lengths @ pca.components_.T).max())
     error = ((fit_rows - np.asarray(linear_decoder(linear_encoder(fit_rows)))) ** 2).mean()
-    ratio = error / pca.feature_errors(fit_rows).mean()
+    ratio = error / pca.contributions(fit_rows).mean()
     rows.append((np.degrees(largest), np.degrees(nearest), ratio))
 columns = ["subspaces", "nearest single directions", "error / PCA's"]
 angles = pd.DataFrame(rows, columns=columns).rename_axis("seed")

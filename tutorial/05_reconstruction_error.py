@@ -25,13 +25,14 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, keras_setup, plots, split
+from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split
 from anomaly_lab.detectors import (
     AutoencoderDetector,
     CentroidDetector,
     KNNDetector,
     PCADetector,
 )
+from anomaly_lab.neural import backend
 from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.thresholds import Quantile
 
@@ -71,7 +72,7 @@ def autoencoder(seed=0, **options):
 
 model = AnomalyModel(autoencoder(), threshold="quantile:0.95")
 model.fit(parts.fit).calibrate(parts.calibrate)
-scores = model.score(parts.test)
+scores = model.anomaly_score(parts.test)
 report = evaluate(parts.test_labels, scores, model.cutoff)
 
 # %% [markdown]
@@ -238,7 +239,7 @@ def scaled_error(fit_rows, fit_rebuilt, rows, rebuilt):
 # ## Where in the beat the error sits
 #
 # The ratios are there for every row and every column: `model.explain(rows)` returns them, and the
-# detector itself does so as `feature_errors`. Their mean over a row is the row's score; their mean
+# detector itself does so as `contributions`. Their mean over a row is the row's score; their mean
 # down a column says where in the beat a class goes wrong.
 #
 # > **Predict.** Look at the beats above once more. At which moments will abnormal beats have large
@@ -384,7 +385,7 @@ show(ax, plots.describe_score_histogram(report, "autoencoder"))
 # %%
 def judge(detector, parts):
     fitted = AnomalyModel(detector).fit(parts.fit).calibrate(parts.calibrate)
-    return fitted, evaluate(parts.test_labels, fitted.score(parts.test), fitted.cutoff)
+    return fitted, evaluate(parts.test_labels, fitted.anomaly_score(parts.test), fitted.cutoff)
 
 
 def plain_error(fitted, rows):
@@ -717,7 +718,7 @@ assert rare_precision < 0.15
 # %%
 def relu_networks(d):
     """Layers as wide as the package's default, and a ReLU at the output too."""
-    keras = keras_setup.load()
+    keras = backend.load()
     start = keras.initializers.GlorotUniform(seed=0)
     dense = partial(keras.layers.Dense, kernel_initializer=start)
     encoder = [keras.Input((d,)), dense(128, "relu"), dense(64, "relu"), dense(16)]

@@ -53,7 +53,7 @@ def fitted(seed):
 
 
 def scored(models, rows):
-    return {name: model.score(rows) for name, model in models.items()}
+    return {name: model.anomaly_score(rows) for name, model in models.items()}
 
 
 parts, models = fitted(seed=0)
@@ -598,7 +598,7 @@ rules = pd.DataFrame(table).T.astype(float)
 rules.round(3)
 
 # %% tags=["hide"]
-unchanged = np.array_equal(model.score(parts.test), test["autoencoder"])
+unchanged = np.array_equal(model.anomaly_score(parts.test), test["autoencoder"])
 rates = np.array([0.05, 0.02, 0.01, 0.005, 0.002, 0.001])
 FAMILIES = {
     "mean + k sd": lambda p: thresholds.MeanStd(stats.norm.isf(p)),

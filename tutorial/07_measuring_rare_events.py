@@ -25,8 +25,9 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, keras_setup, plots, split, thresholds
+from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split, thresholds
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector
+from anomaly_lab.neural import backend
 from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 
 plt.style.use(STYLE)
@@ -51,7 +52,7 @@ cards = datasets.load("card_transactions")
 parts = split(cards, seed=0)
 model = AnomalyModel("knn", threshold="quantile:0.90").fit(parts.fit).calibrate(parts.calibrate)
 
-labels, scores = parts.test_labels, model.score(parts.test)
+labels, scores = parts.test_labels, model.anomaly_score(parts.test)
 flagged, fraud = scores > model.cutoff, labels == 1
 tp, fn = np.sum(flagged & fraud), np.sum(~flagged & fraud)  # caught, missed
 fp, tn = np.sum(flagged & ~fraud), np.sum(~flagged & ~fraud)  # false alarms, left alone
@@ -349,7 +350,7 @@ percentiles = range(50, 100, 5)
 # same numbers.
 
 # %%
-keras = keras_setup.load()
+keras = backend.load()
 as_found = {"scale_on": "all rows", "output": "relu", "code": 2}
 
 
@@ -450,7 +451,7 @@ for step, change in changes.items():
 def corrected(seed, detector):
     p = splits[seed]
     model = AnomalyModel(detector, threshold="quantile:0.90").fit(p.fit).calibrate(p.calibrate)
-    return evaluate(p.test_labels, model.score(p.test), model.cutoff)
+    return evaluate(p.test_labels, model.anomaly_score(p.test), model.cutoff)
 
 
 results["autoencoder"] = [corrected(s, AutoencoderDetector(random_state=s)) for s in seeds]

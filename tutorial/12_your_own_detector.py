@@ -27,17 +27,16 @@ from sklearn.neighbors import KernelDensity
 from sklearn.utils.estimator_checks import check_estimator
 
 from anomaly_lab import AnomalyModel, compare, datasets, split
+from anomaly_lab.contract import Card, Detector
+from anomaly_lab.contract.testing import CHECKS, check_detector, easy_rows
 from anomaly_lab.detectors import (
     AutoencoderDetector,
-    Card,
     CentroidDetector,
-    Detector,
     IsolationForestDetector,
     KNNDetector,
     PCADetector,
     all_detectors,
 )
-from anomaly_lab.detectors.testing import CHECKS, check_detector, easy_rows
 from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, score_map, show
 
 plt.style.use(STYLE)
@@ -58,7 +57,7 @@ pd.set_option("display.max_colwidth", None)
 # The base class does the rest, once for all detectors. It refuses rows that cannot be used, sets
 # the [cutoff](../glossary.md#cutoff), and offers scikit-learn's methods (`predict`,
 # `score_samples`, `decision_function`) with scikit-learn's signs. One more method is optional:
-# `_feature_errors(X)`, what each column adds to the score.
+# `_contributions(X)`, what each column adds to the score.
 
 # %% [markdown]
 # ## An idea: count bits of surprise
@@ -177,9 +176,9 @@ class TailDetector(Detector):
         return self._bits(X, new=0).sum(axis=1)
 
     def _anomaly_score(self, X):
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
-    def _feature_errors(self, X):
+    def _contributions(self, X):
         return self._bits(X, new=1)
 
     def _bits(self, X, new):
@@ -213,7 +212,7 @@ flagged_once = np.mean([flagged(TailDetector(), seed) for seed in range(100)])
 flagged_twice = np.mean([flagged(CountsTwice(), seed) for seed in range(100)])
 
 # %% tags=["claim"]
-for name, bits in zip(parts.fit, fitted.feature_errors(parts.test).T, strict=True):
+for name, bits in zip(parts.fit, fitted.contributions(parts.test).T, strict=True):
     expected = surprise(parts.fit[name].to_numpy(), parts.test[name].to_numpy())
     assert np.allclose(bits, expected), "lesson 12 says that the class does what surprise does"
 logs = TailDetector().fit(np.log1p(parts.fit)).anomaly_score(np.log1p(parts.test))
@@ -463,12 +462,12 @@ assert middle < np.quantile(on_ring.training_scores_, 0.05), (
 # it is in the middle of both columns. kNN is better in {{ ring_wins }} of {{ rings }} rings drawn
 # anew.
 #
-# Since the class has `_feature_errors`, it can also say which columns made a row stand out. Here is
+# Since the class has `_contributions`, it can also say which columns made a row stand out. Here is
 # the malignant tumour that was flagged most narrowly on the first split:
 
 # %%
 model = AnomalyModel(TailDetector()).fit(parts.fit).calibrate(parts.calibrate)
-scores = model.score(parts.test)
+scores = model.anomaly_score(parts.test)
 caught = np.flatnonzero((parts.test_labels == 1) & (scores > model.cutoff))
 narrowest = parts.test.iloc[[caught[scores[caught].argmin()]]]
 bits = model.explain(narrowest).iloc[0]

@@ -53,7 +53,7 @@ others = {name: AnomalyModel(name).fit(fit).calibrate(calibrate) for name in ("p
 
 def judged(model, sets):
     """ROC-AUC, recall and false-positive rate on each of some labelled sets, as a table."""
-    reports = [evaluate(one.y, model.score(one.X), model.cutoff) for one in sets]
+    reports = [evaluate(one.y, model.anomaly_score(one.X), model.cutoff) for one in sets]
     return pd.DataFrame(
         [(r.roc_auc, r.recall, r.false_positive_rate) for r in reports],
         columns=["ROC-AUC", "recall", "false-positive rate"],
@@ -136,10 +136,10 @@ def check_1(prepare, monitor, baseline, promised):
     gap, base, alarms, normal = [], [], 0, 0
     for seed in (7001, 7002, 7003):
         held = datasets.load("heartbeats_simulated", rows=1500, seed=seed)
-        scores = np.asarray(monitor.score(prepare(held.X)), dtype=float)
+        scores = np.asarray(monitor.anomaly_score(prepare(held.X)), dtype=float)
         assert scores.shape == (1500,), "expected one score a beat: one row of prepare(rows) a beat"
         gap.append(1 - roc_auc_score(held.y, scores))
-        base.append(1 - roc_auc_score(held.y, baseline.score(held.X)))
+        base.append(1 - roc_auc_score(held.y, baseline.anomaly_score(held.X)))
         alarms += np.sum(scores[held.y == 0] > monitor.cutoff)
         normal += np.sum(held.y == 0)
     assert np.mean(gap) < np.mean(base), "the distance to the mean ranks these beats better"
@@ -239,7 +239,7 @@ recent = electrode(history[:400], seed=99)  # beats from there that a physician 
 # %% tags=["exercise"]
 def new_cutoff(model, recent, promised):
     # BEGIN SOLUTION
-    return thresholds.Quantile(1 - promised).fit(model.score(recent)).cutoff_
+    return thresholds.Quantile(1 - promised).fit(model.anomaly_score(recent)).cutoff_
     # END SOLUTION
 
 
@@ -261,7 +261,7 @@ def check_2(new_cutoff, baseline, promised):
     rates = []
     for seed in (8001, 8002, 8003):
         cutoff = float(new_cutoff(baseline, noisy(seed, 1200), promised))
-        rates.append(np.mean(baseline.score(noisy(seed + 100, 2000)) > cutoff))
+        rates.append(np.mean(baseline.anomaly_score(noisy(seed + 100, 2000)) > cutoff))
     assert baseline.cutoff == before, "the model was changed: return a cutoff and leave it alone"
     assert np.mean(rates) < 1.5 * promised, "too many normal beats from there are flagged"
     assert np.mean(rates) > 0.5 * promised, "far fewer are flagged than promised: misses pay for it"
@@ -276,12 +276,12 @@ def new_cutoff(model, recent, promised):
 # %% tags=["wrong"]
 # hint: far fewer
 def new_cutoff(model, recent, promised):
-    return max(model.score(recent))
+    return max(model.anomaly_score(recent))
 
 
 # %% tags=["right"]
 def new_cutoff(model, recent, promised):
-    ordered = sorted(model.score(recent))
+    ordered = sorted(model.anomaly_score(recent))
     return ordered[math.ceil((len(ordered) + 1) * (1 - promised)) - 1]
 
 

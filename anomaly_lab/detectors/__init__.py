@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from anomaly_lab.detectors.base import Card, Case, Detector, Failure, Sweep, UnfittedError
+from anomaly_lab.contract import Detector
 from anomaly_lab.errors import AnomalyLabError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -25,26 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AutoencoderDetector",
-    "Card",
-    "Case",
     "CentroidDetector",
-    "Detector",
     "EmpiricalTailDetector",
     "EnsembleDetector",
-    "Failure",
     "IsolationForestDetector",
     "KNNDetector",
     "LocalOutlierFactorDetector",
     "PCADetector",
-    "Sweep",
-    "UnfittedError",
     "VariationalAutoencoderDetector",
     "all_detectors",
     "get_detector",
 ]
 
 ENTRY_POINT_GROUP = "anomaly_lab.detectors"
-_NOT_METHODS = {"base", "testing"}
 
 
 def __getattr__(name: str) -> Any:
@@ -90,8 +83,6 @@ def get_detector(name: str) -> type[Detector]:
 
 def _shipped() -> Iterator[type[Detector]]:
     for module in pkgutil.iter_modules(__path__):
-        if module.name in _NOT_METHODS:
-            continue
         members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
         for member in members:
             if _is_detector(member) and member.__module__ == f"{__name__}.{module.name}":

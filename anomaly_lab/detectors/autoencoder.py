@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
-from anomaly_lab.detectors.encoder_decoder import EncoderDecoder
-from anomaly_lab.detectors.networks import Objective, Rows
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
+from anomaly_lab.neural.encoder_decoder import EncoderDecoder
+from anomaly_lab.neural.networks import Objective, Rows
 from anomaly_lab.thresholds import Threshold
 
 _FLOOR = 0.1  # share of the mean error below which no feature's typical error counts
@@ -158,14 +158,14 @@ class AutoencoderDetector(EncoderDecoder, Detector):
         self._fit_networks(X)
         self.error_scale_ = np.ones(X.shape[1])
         if self.scale_errors:
-            typical = self._feature_errors(X).mean(axis=0)
+            typical = self._contributions(X).mean(axis=0)
             self.error_scale_ = typical + _FLOOR * typical.mean() + np.finfo(np.float32).tiny
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return self._feature_errors(X).mean(axis=1)
+        return self._contributions(X).mean(axis=1)
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         rows = self._standardize(X)
         return (rows - self._rebuild(rows)) ** 2 / self.error_scale_
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure
 from anomaly_lab.thresholds import Threshold
 
 
@@ -61,9 +61,9 @@ class CentroidDetector(Detector):
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         return (X - self.center_) ** 2
 
     def _draw(self, ax: Any, row: Array) -> None:

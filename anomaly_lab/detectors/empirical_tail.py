@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure
 from anomaly_lab.thresholds import Threshold
 
 _ROUNDING = 1e-12  # third moments up to this are no skewness, but rounding
@@ -82,9 +82,9 @@ class EmpiricalTailDetector(Detector):
         return self._terms(X, new=0).sum(axis=1)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         return self._terms(X, new=1)
 
     def _terms(self, X: Array, new: int) -> Array:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.detectors import get_detector
 from anomaly_lab.detectors.autoencoder import AutoencoderDetector
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.detectors.knn import KNNDetector
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
@@ -103,7 +103,7 @@ class KNNDetector(Detector):
             [self._reduce(self._neighbors.kneighbors(block)[0]) for block in self._blocks(X)]
         )
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         return np.concatenate(
             [(block - self._mean_neighbor(block)) ** 2 for block in self._blocks(X)]
         )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 

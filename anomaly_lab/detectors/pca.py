@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.decomposition import PCA
 
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.thresholds import Threshold
 
@@ -100,9 +100,9 @@ class PCADetector(Detector):
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         centered = X - self.mean_
         if self.distance == "mahalanobis":
             return (centered @ self._whitener) ** 2

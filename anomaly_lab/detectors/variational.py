@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab import keras_setup
-from anomaly_lab.detectors import networks
-from anomaly_lab.detectors.base import Array, Card, Case, Detector, Failure, Sweep
-from anomaly_lab.detectors.encoder_decoder import EncoderDecoder
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.neural import backend, networks
+from anomaly_lab.neural.encoder_decoder import EncoderDecoder
 from anomaly_lab.thresholds import Threshold
 
 _LARGEST_LOG_VARIANCE = 10.0  # of the code, up and down: its exponential stays a sane number
@@ -175,7 +174,7 @@ class VariationalAutoencoderDetector(EncoderDecoder, Detector):
         holds = 0 <= self.kl_weight < np.inf
         self._require(holds, "kl_weight", "a number, 0 or more", self.kl_weight)
         return networks.Objective(
-            loss=partial(_terms, keras_setup.load().ops, self.kl_weight),
+            loss=partial(_terms, backend.load().ops, self.kl_weight),
             inputs=partial(_add_draw, width=self._width(d)),
         )
 
@@ -187,7 +186,7 @@ def _add_draw(rows: networks.Rows, rng: np.random.Generator, width: int) -> netw
 
 def _sampled(encoder: Any, decoder: Any) -> Any:
     """Return a network from ``(row, draw)`` to ``(row rebuilt from a drawn code, told code)``."""
-    keras = keras_setup.load()
+    keras = backend.load()
     d, width = encoder.input_shape[-1], decoder.input_shape[-1]
     inputs = keras.Input((d + width,))
     code = encoder(inputs[:, :d])

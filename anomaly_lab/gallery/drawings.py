@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from anomaly_lab.detectors import Detector
+from anomaly_lab.contract import Detector
 from anomaly_lab.figures import ANOMALY, NORMAL, QUIET, look
 from anomaly_lab.gallery.tasks import EXTENT, Floats, MapResult, centres
 from anomaly_lab.pictures import scatter, shade

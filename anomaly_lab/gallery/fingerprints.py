@@ -19,28 +19,31 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from anomaly_lab import datasets, keras_setup
+from anomaly_lab import datasets
 from anomaly_lab.detectors import ENTRY_POINT_GROUP, all_detectors, get_detector
 from anomaly_lab.errors import BackendError
 from anomaly_lab.gallery.tasks import Map, Score, Task
+from anomaly_lab.neural import backend
 
 HARNESS = (
     "anomaly_lab.comparison",
     "anomaly_lab.datasets",
     "anomaly_lab.datasets.dataset",
-    "anomaly_lab.detectors.base",
+    "anomaly_lab.contract",
+    "anomaly_lab.contract.detector",
     "anomaly_lab.evaluation",
     "anomaly_lab.gallery.tasks",
     "anomaly_lab.model",
-    "anomaly_lab.preprocessing",
+    "anomaly_lab.tables.encoding",
     "anomaly_lab.splits",
     "anomaly_lab.thresholds",
 )
 # They change no number: the words of errors, where files lie, which detectors there are.
 WITHOUT_EFFECT = (
     "anomaly_lab",
+    "anomaly_lab.contract.card",
+    "anomaly_lab.contract.testing",
     "anomaly_lab.detectors",
-    "anomaly_lab.detectors.testing",
     "anomaly_lab.errors",
     "anomaly_lab.paths",
 )
@@ -77,7 +80,7 @@ def versions(detector: str) -> dict[str, str]:
     """
     code = modules(detector)
     found = {name: _version(name) for name in _PACKAGES}
-    if keras_setup.__name__ in code:
+    if backend.__name__ in code:
         found |= _keras_versions()
     if not _ours(code[0]):
         found |= _foreign_versions(code)
@@ -235,11 +238,11 @@ def _detectors_named(module: str, tree: ast.Module) -> list[str]:
 
 def _keras_versions() -> dict[str, str]:
     try:
-        backend, _ = keras_setup.choose_backend()
+        chosen, _ = backend.choose_backend()
     except BackendError:
         return {}
-    names = ("keras", *_BACKEND_PACKAGES[backend])
-    return {"backend": backend} | {name: _version(name) for name in names}
+    names = ("keras", *_BACKEND_PACKAGES[chosen])
+    return {"backend": chosen} | {name: _version(name) for name in names}
 
 
 def _foreign_versions(code: tuple[str, ...]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from PIL import Image
 
 from anomaly_lab import datasets
 from anomaly_lab.comparison import leader
-from anomaly_lab.detectors import Case, Detector
+from anomaly_lab.contract import Case, Detector
 from anomaly_lab.figures import NORMAL
 from anomaly_lab.gallery.tables import TRAININGS
 from anomaly_lab.gallery.tasks import CELLS, EXTENT, Floats, Map, MapResult, centres

@@ -23,7 +23,8 @@ from matplotlib.figure import Figure
 
 from anomaly_lab import datasets, figures, pictures
 from anomaly_lab.comparison import Progress
-from anomaly_lab.detectors import Card, Case, get_detector
+from anomaly_lab.contract import Card, Case
+from anomaly_lab.detectors import get_detector
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.figures import style
 from anomaly_lab.gallery import drawings

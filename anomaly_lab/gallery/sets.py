@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from anomaly_lab import datasets
-from anomaly_lab.detectors import Case, all_detectors, get_detector
+from anomaly_lab.contract import Case
+from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.gallery.tasks import Map, Score, Timing
 

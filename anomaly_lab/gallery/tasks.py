@@ -19,8 +19,9 @@ import pandas as pd
 
 from anomaly_lab import datasets
 from anomaly_lab.comparison import compare
+from anomaly_lab.contract import Case
 from anomaly_lab.datasets import Dataset
-from anomaly_lab.detectors import Case, get_detector
+from anomaly_lab.detectors import get_detector
 from anomaly_lab.evaluation import evaluate
 from anomaly_lab.model import AnomalyModel
 from anomaly_lab.splits import Split, split
@@ -210,8 +211,8 @@ class Map:
         fit_seconds, _ = _timed(lambda: model.fit(parts.fit))
         model.calibrate(parts.calibrate)
         cells = pd.DataFrame(_cells(), columns=parts.fit.columns)
-        score_seconds, scores = _timed(lambda: model.score(cells))
-        report = evaluate(parts.test_labels, model.score(parts.test), model.cutoff)
+        score_seconds, scores = _timed(lambda: model.anomaly_score(cells))
+        report = evaluate(parts.test_labels, model.anomaly_score(parts.test), model.cutoff)
         return MapResult(
             scores=scores.reshape(CELLS, CELLS),
             X=parts.fit.to_numpy(float),

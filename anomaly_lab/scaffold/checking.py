@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from anomaly_lab import datasets
-from anomaly_lab.detectors import Card, Case, Detector, Failure, Sweep, all_detectors
-from anomaly_lab.detectors.testing import CHECKS, easy_rows
+from anomaly_lab.contract import Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract.testing import CHECKS, easy_rows
+from anomaly_lab.detectors import all_detectors
 from anomaly_lab.model import AnomalyModel
 from anomaly_lab.scaffold.loading import sentence, shortened
 from anomaly_lab.splits import split
@@ -201,7 +202,7 @@ def _roc_auc(detector: Detector, case: Case) -> float:
     """Judge a detector on a case as the gallery does, whose tasks ask for an installed one."""
     data = datasets.load(case.data, rows=case.rows, seed=0)
     parts = split(data, seed=0, contamination=case.contamination)
-    scores = AnomalyModel(detector).fit(parts.fit).score(parts.test)
+    scores = AnomalyModel(detector).fit(parts.fit).anomaly_score(parts.test)
     return float(roc_auc_score(parts.test_labels, scores))
 
 

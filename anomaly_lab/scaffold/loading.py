@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from anomaly_lab.detectors import Detector
+from anomaly_lab.contract import Detector
 from anomaly_lab.errors import InputError, nearest
 
 _LONGEST = 300  # characters of a message that are told

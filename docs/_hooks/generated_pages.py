@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from anomaly_lab import __version__, all_detectors, datasets
 from anomaly_lab.cli import app
-from anomaly_lab.detectors import Detector
+from anomaly_lab.contract import Detector
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.gallery.portraits import portraits
 from anomaly_lab.gallery.store import Store

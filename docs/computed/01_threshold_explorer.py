@@ -38,10 +38,10 @@ def scores(parts, detector):
     model = AnomalyModel(detector).fit(parts.fit)
     return Scores(
         DETECTORS[detector],
-        model.score(parts.calibrate),
-        model.score(parts.validation),
+        model.anomaly_score(parts.calibrate),
+        model.anomaly_score(parts.validation),
         parts.validation_labels,
-        model.score(parts.test),
+        model.anomaly_score(parts.test),
         parts.test_labels,
     )
 

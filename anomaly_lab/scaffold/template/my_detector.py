@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anomaly_lab.detectors import Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Card, Case, Detector, Failure, Sweep
 
 
 class MyDetector(Detector):
@@ -47,9 +47,9 @@ class MyDetector(Detector):
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X):
-        return self._feature_errors(X).sum(axis=1)
+        return self._contributions(X).sum(axis=1)
 
-    def _feature_errors(self, X):
+    def _contributions(self, X):
         return (np.abs(X - self.median_) / self.deviation_) ** self.power
 
     def _draw(self, ax, row):

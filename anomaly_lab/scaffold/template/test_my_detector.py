@@ -3,7 +3,7 @@
 import pytest
 from my_detector import MyDetector
 
-from anomaly_lab.detectors.testing import CHECKS
+from anomaly_lab.contract.testing import CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
@@ -41,3 +43,30 @@ def new_table(*headers: str) -> Table:
         right = header in ("rows", "features", "anomalies", "points", "seconds")
         table.add_column(header, justify="right" if right else "left", no_wrap=header == "name")
     return table
+
+
+def print_card(card: Any) -> None:
+    """Print the fields of a card that are filled in, a row each."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in vars(card).items():
+        if value not in ("", (), None):
+            table.add_row(name, Text(_told(value)))
+    out.print(table)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "\n".join(map(str, value))
+    if hasattr(value, "effect"):  # what a parameter does
+        values = ", ".join(map(repr, value.values))
+        return f"{value.effect} ({value.parameter} = {values} on {_rows(value.case)})"
+    if hasattr(value, "cure"):  # a failure
+        return f"{value.cause} (Fails on {_rows(value.case)}; works on {_rows(value.cure)}.)"
+    return str(value)
+
+
+def _rows(case: Any) -> str:
+    hidden = f", {case.contamination:.1%} hidden anomalies" if case.contamination else ""
+    return f"{case.rows} rows of {case.data}{hidden}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from anomaly_lab import thresholds
+from anomaly_lab.contract.card import Card
 from anomaly_lab.errors import AnomalyLabError, InputError
 
 Array = npt.NDArray[np.float64]
@@ -24,109 +24,8 @@ class UnfittedError(AnomalyLabError, NotFittedError):
     """A detector or model that was asked for scores before it was fitted."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """Rows in the plane to show a method on.
-
-    Parameters
-    ----------
-    data : str
-        A simulated data set of two features, such as ``"shapes/ring"``.
-    contamination : float, default 0
-        Share of anomalies among the fitting rows.
-    rows : int, default 500
-        How many rows to simulate.
-    """
-
-    data: str
-    contamination: float = 0.0
-    rows: int = 500
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a parameter does, shown for a few of its values.
-
-    Parameters
-    ----------
-    parameter : str
-        Name of the parameter.
-    values : tuple
-        From one extreme to the other; about three.
-    case : Case
-        The rows to show it on.
-    effect : str
-        What is to be seen, in a sentence.
-    """
-
-    parameter: str
-    values: tuple[Any, ...]
-    case: Case
-    effect: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A case in which a method fails, and the same without the cause, where it works.
-
-    Parameters
-    ----------
-    cause : str
-        What makes it fail, in a sentence.
-    case, cure : Case
-        Rows with the cause, and rows without it.
-    """
-
-    cause: str
-    case: Case
-    cure: Case
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a reader wants to know of a method before using it.
-
-    Parameters
-    ----------
-    name : str
-        Lower-case name, as typed on the command line and shown in tables.
-    title : str
-        The method's name in the literature.
-    idea : str
-        The idea in at most two sentences.
-    score : str
-        What the anomaly score is, with its unit.
-    works : str
-        When the method works.
-    fails : str
-        When it fails.
-    cost : str
-        Cost of fitting and scoring in the number of rows n and of features d.
-    reference : str
-        The paper, with its DOI where there is one.
-    formula : str, optional
-        The score in LaTeX, without dollar signs.
-    sweep : Sweep, optional
-        The most important parameter.
-    failure : Failure, optional
-        The most instructive failure.
-    """
-
-    name: str
-    title: str
-    idea: str
-    score: str
-    works: str
-    fails: str
-    cost: str
-    reference: str
-    formula: str = ""
-    sweep: Sweep | None = None
-    failure: Failure | None = None
-
-
 def _explains(detector: Detector) -> bool:
-    if type(detector)._feature_errors is Detector._feature_errors:
+    if type(detector)._contributions is Detector._contributions:
         raise AttributeError(
             f"{type(detector).__name__} cannot say which feature made a score: "
             "its score is not a sum over features."
@@ -138,7 +37,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of every detector: validation, signs and the cutoff, written once.
 
     A detector writes ``__init__``, which stores parameters and nothing else, `_fit` and
-    `_anomaly_score`; where the score is a sum over features it also writes `_feature_errors`.
+    `_anomaly_score`; where the score is a sum over features it also writes `_contributions`.
 
     Attributes
     ----------
@@ -165,7 +64,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     def _anomaly_score(self, X: Array) -> Array:
         """Return the anomaly scores of `X`, shape (n, d), as an array of shape (n,)."""
 
-    def _feature_errors(self, X: Array) -> Array:
+    def _contributions(self, X: Array) -> Array:
         """Return what each feature adds to the score, shape (n, d); only where there is a story."""
         raise NotImplementedError
 
@@ -242,7 +141,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     @available_if(_explains)
-    def feature_errors(self, X: npt.ArrayLike) -> Array:
+    def contributions(self, X: npt.ArrayLike) -> Array:
         """Split each row's score over its features: which feature makes the row stand out?
 
         Parameters
@@ -255,7 +154,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         ndarray of shape (n, d)
             Non-negative; the larger, the more the feature contributes.
         """
-        return self._feature_errors(self._validate(X, reset=False))
+        return self._contributions(self._validate(X, reset=False))
 
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         """Return `X` as finite float64 of shape (n, d), or say what is wrong with it."""

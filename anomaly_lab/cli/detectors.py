@@ -1,4 +1,4 @@
-"""The commands for a detector of your own: parsing and printing, nothing else."""
+"""``detectors``: list and show them, write one of your own, check it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,34 @@ from typing import Annotated
 
 import typer
 
-from anomaly_lab.terminal import out, progress_bar, say
+from anomaly_lab.cli.terminal import new_table, out, print_card, progress_bar, say
+
+app = typer.Typer(help="List and show the detectors; write one and check it.")
 
 
+@app.callback(invoke_without_command=True)
+def _detectors(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        from anomaly_lab.detectors import all_detectors
+
+        table = new_table("name", "method", "idea")
+        for name, detector in all_detectors().items():
+            table.add_row(name, detector.card.title, detector.card.idea)
+        out.print(table)
+
+
+@app.command("show")
+def show_detector(name: str) -> None:
+    """Show the card of one detector, with its parameters and their defaults."""
+    from anomaly_lab.detectors import get_detector
+
+    detector = get_detector(name)
+    print_card(detector.card)
+    defaults = ", ".join(f"{key}={value!r}" for key, value in detector().get_params().items())
+    out.print(f"\n{detector.__name__}({defaults})", markup=False, highlight=False)
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Of the detector, such as my_method.")],
     folder: Annotated[
@@ -29,6 +54,7 @@ def new(
     say(f"  python -m pip install {place if place.is_absolute() else f'./{place}'}")
 
 
+@app.command()
 def check(
     detector: Annotated[
         str, typer.Argument(metavar="MODULE:CLASS", help="Or path/to/file.py:CLASS.")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from anomaly_lab.cli.terminal import new_table, out, progress_bar, say
 from anomaly_lab.errors import InputError
-from anomaly_lab.terminal import new_table, out, progress_bar, say
 
 if TYPE_CHECKING:
     from anomaly_lab.labs.grading import Grade

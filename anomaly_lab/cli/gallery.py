@@ -13,8 +13,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from anomaly_lab.cli.terminal import err, out, progress_bar, say
 from anomaly_lab.errors import InputError
-from anomaly_lab.terminal import err, out, progress_bar, say
 
 if TYPE_CHECKING:
     import pandas as pd

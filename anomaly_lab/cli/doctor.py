@@ -1,4 +1,4 @@
-"""Is this installation fit to work? One finding a thing that can be wrong."""
+"""``doctor``: is this installation fit to work? One diagnosis a thing that can be wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from anomaly_lab import keras_setup
+import typer
+
+from anomaly_lab.cli.terminal import out
+from anomaly_lab.neural import backend
 from anomaly_lab.paths import cache_folder, cache_root
 
 LEAST_PYTHON = (3, 11)
@@ -18,7 +21,7 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "keras", "skops", "
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing looked at.
 
     Parameters
@@ -27,16 +30,27 @@ class Finding:
         The thing.
     ok : bool
         Whether it is as it should be.
-    told : str
+    text : str
         What was found and, where it is not OK, what to do.
     """
 
     what: str
     ok: bool
-    told: str
+    text: str
 
 
-def examine() -> Iterator[Finding]:
+def doctor() -> None:
+    """Check this installation: Python, packages, Keras backend, device, caches."""
+    findings = list(diagnose())
+    for finding in findings:
+        mark = "[green]OK[/]  " if finding.ok else "[red]MEND[/]"
+        out.print(mark, end=" ")
+        out.print(f"{finding.what}: {finding.text}", markup=False, highlight=False)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def diagnose() -> Iterator[Diagnosis]:
     """Look at Python, packages, backend, device, data and caches; yield a finding for each."""
     yield _python()
     yield from map(_package, PACKAGES)
@@ -45,42 +59,42 @@ def examine() -> Iterator[Finding]:
     yield _cache()
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     told = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Finding("Python", sys.version_info >= LEAST_PYTHON, told)
+    return Diagnosis("Python", sys.version_info >= LEAST_PYTHON, told)
 
 
-def _package(name: str) -> Finding:
+def _package(name: str) -> Diagnosis:
     try:
-        return Finding(name, True, version(name))
+        return Diagnosis(name, True, version(name))
     except PackageNotFoundError:
-        return Finding(name, False, f"not installed. Run: python -m pip install {name}")
+        return Diagnosis(name, False, f"not installed. Run: python -m pip install {name}")
 
 
-def _keras() -> Iterator[Finding]:
+def _keras() -> Iterator[Diagnosis]:
     try:
-        backend, reason = keras_setup.choose_backend()
-        yield Finding("Keras backend", True, f"{backend}, because {reason}")
-        yield Finding("device", True, keras_setup.device())
+        chosen, reason = backend.choose_backend()
+        yield Diagnosis("Keras backend", True, f"{chosen}, because {reason}")
+        yield Diagnosis("device", True, backend.device())
     except Exception as error:  # whatever a broken backend raises is a finding
-        yield Finding("Keras backend", False, str(error) or type(error).__name__)
+        yield Diagnosis("Keras backend", False, str(error) or type(error).__name__)
 
 
-def _data() -> Finding:
+def _data() -> Diagnosis:
     folder = os.environ.get("ANOMALY_LAB_DATA")
     if not folder:
-        return Finding("data", True, "downloaded when first used (ANOMALY_LAB_DATA is not set)")
+        return Diagnosis("data", True, "downloaded when first used (ANOMALY_LAB_DATA is not set)")
     there = Path(folder).is_dir()
     told = "looked for here first" if there else "no such folder: mend or unset ANOMALY_LAB_DATA"
-    return Finding("data", there, f"{folder}: {told}")
+    return Diagnosis("data", there, f"{folder}: {told}")
 
 
-def _cache() -> Finding:
+def _cache() -> Diagnosis:
     if cache_folder("data") is None:
         told = "cannot be written to: set ANOMALY_LAB_CACHE to a folder that can"
-        return Finding("cache", False, f"{cache_root()} {told}")
+        return Diagnosis("cache", False, f"{cache_root()} {told}")
     size = sum(map(_size, cache_root().rglob("*")))
-    return Finding("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted any time")
+    return Diagnosis("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted any time")
 
 
 def _size(path: Path) -> int:

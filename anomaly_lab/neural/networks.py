@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anomaly_lab import keras_setup
+from anomaly_lab.neural import backend
 
 Rows = npt.NDArray[np.float32]
 
@@ -123,11 +123,11 @@ def train(
     DataFrame
         One row an epoch: ``loss`` and, with held-back rows, ``val_loss``.
     """
-    keras = keras_setup.load()
+    keras = backend.load()
     size = min(how.batch_size, len(fit))
     steps = max(len(fit) // size // _STEPS_PER_CALL * _STEPS_PER_CALL, _LEAST_STEPS)
-    backend = keras.backend.backend()
-    scans = backend == "jax"
+    runs_on = keras.backend.backend()
+    scans = runs_on == "jax"
     model_class = _scanning_model(keras, objective.loss) if scans else keras.Sequential
     model = model_class(layers)
     model.compile(
@@ -135,7 +135,7 @@ def train(
             _schedule(keras, how, steps), global_clipnorm=_LARGEST_GRADIENT
         ),
         loss=lambda rows, outputs: keras.ops.mean(objective.loss(rows, outputs), axis=-1),
-        steps_per_execution=_STEPS_PER_CALL if backend == "tensorflow" else 1,
+        steps_per_execution=_STEPS_PER_CALL if runs_on == "tensorflow" else 1,
     )
     history = model.fit(
         _batches(keras, objective, fit, rng, size, steps, _STEPS_PER_CALL if scans else 1),
@@ -161,7 +161,7 @@ def run(network: Any, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _stack(name: str, inputs: int, units: Sequence[int], activation: str) -> Any:
-    keras = keras_setup.load()
+    keras = backend.load()
     layers = [
         keras.layers.Dense(width, activation=activation, kernel_initializer="zeros")
         for width in units[:-1]

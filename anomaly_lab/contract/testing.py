@@ -3,7 +3,7 @@
 In a test of your own::
 
     import pytest
-    from anomaly_lab.detectors.testing import CHECKS
+    from anomaly_lab.contract.testing import CHECKS
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_contract(check):
@@ -30,7 +30,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab.detectors.base import Card, Detector, UnfittedError
+from anomaly_lab.contract import Card, Detector, UnfittedError
 from anomaly_lab.errors import InputError
 
 Array = npt.NDArray[np.float64]
@@ -229,17 +229,17 @@ def check_bad_input(detector: Detector) -> None:
         _assert_raises(InputError, partial(clone(detector).fit, bad), f"{value} when fitting")
 
 
-def check_feature_errors(detector: Detector) -> None:
+def check_contributions(detector: Detector) -> None:
     """Where there are feature errors: one non-negative number a row and feature."""
-    if not hasattr(detector, "feature_errors"):
+    if not hasattr(detector, "contributions"):
         return
     fit, judged, _ = easy_rows()
-    errors = clone(detector).fit(fit).feature_errors(judged)
+    errors = clone(detector).fit(fit).contributions(judged)
     assert errors.shape == judged.shape, (
-        f"feature_errors must have the shape of the rows, {judged.shape}, got {errors.shape}."
+        f"contributions must have the shape of the rows, {judged.shape}, got {errors.shape}."
     )
-    assert np.isfinite(errors).all(), "feature_errors must be finite."
-    assert (errors >= 0).all(), "feature_errors must not be negative."
+    assert np.isfinite(errors).all(), "contributions must be finite."
+    assert (errors >= 0).all(), "contributions must not be negative."
 
 
 CHECKS: tuple[Callable[[Detector], None], ...] = (
@@ -257,7 +257,7 @@ CHECKS: tuple[Callable[[Detector], None], ...] = (
     check_input_is_left_alone,
     check_column_names,
     check_bad_input,
-    check_feature_errors,
+    check_contributions,
 )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.preprocessing import Preprocessor, as_frame
+from anomaly_lab.tables.encoding import Preprocessor, as_frame
 
 
 def table(seed: int = 0, n: int = 30) -> pd.DataFrame:

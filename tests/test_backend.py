@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from anomaly_lab import keras_setup
 from anomaly_lab.errors import BackendError
+from anomaly_lab.neural import backend
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def installed(monkeypatch):
 
     def install(*names: str) -> None:
         def find_spec(name, package=None):
-            if name in keras_setup.BACKENDS:
+            if name in backend.BACKENDS:
                 return SimpleNamespace(name=name) if name in names else None
             return original(name, package)
 
@@ -53,16 +53,16 @@ def installed(monkeypatch):
 )
 def test_the_first_installed_is_chosen(home, installed, there, chosen):
     installed(*there)
-    backend, reason = keras_setup.choose_backend()
-    assert backend == chosen
+    name, reason = backend.choose_backend()
+    assert name == chosen
     assert "first installed" in reason
 
 
 def test_keras_json_comes_before_the_first_installed(home, installed):
     installed("jax", "torch")
     (home / "keras.json").write_text('{"backend": "torch"}')
-    backend, reason = keras_setup.choose_backend()
-    assert backend == "torch"
+    name, reason = backend.choose_backend()
+    assert name == "torch"
     assert str(home / "keras.json") in reason
 
 
@@ -70,8 +70,8 @@ def test_the_environment_comes_before_keras_json(home, installed, monkeypatch):
     installed("jax", "tensorflow", "torch")
     (home / "keras.json").write_text('{"backend": "torch"}')
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    backend, reason = keras_setup.choose_backend()
-    assert backend == "tensorflow"
+    name, reason = backend.choose_backend()
+    assert name == "tensorflow"
     assert "KERAS_BACKEND" in reason
 
 
@@ -80,8 +80,8 @@ def test_keras_that_is_running_comes_before_everything(home, installed, monkeypa
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     running = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "torch"))
     monkeypatch.setitem(sys.modules, "keras", running)
-    backend, reason = keras_setup.choose_backend()
-    assert backend == "torch"
+    name, reason = backend.choose_backend()
+    assert name == "torch"
     assert "already" in reason
 
 
@@ -100,7 +100,7 @@ def test_keras_that_is_running_comes_before_everything(home, installed, monkeypa
 def test_a_keras_json_of_no_use_is_passed_over(home, installed, settings):
     installed("jax", "torch")
     (home / "keras.json").write_bytes(settings.encode("latin-1"))
-    assert keras_setup.choose_backend()[0] == "jax"
+    assert backend.choose_backend()[0] == "jax"
 
 
 def test_keras_json_is_looked_for_in_the_home_folder(home, installed, monkeypatch):
@@ -110,21 +110,21 @@ def test_keras_json_is_looked_for_in_the_home_folder(home, installed, monkeypatc
     monkeypatch.setenv("USERPROFILE", str(home))
     (home / ".keras").mkdir()
     (home / ".keras" / "keras.json").write_text('{"backend": "torch"}')
-    assert keras_setup.choose_backend()[0] == "torch"
+    assert backend.choose_backend()[0] == "torch"
 
 
 def test_a_backend_that_cannot_be_had_is_told(home, installed, monkeypatch):
     installed("jax")
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     with pytest.raises(BackendError, match=r"'torch', which is not installed.*pip install torch"):
-        keras_setup.choose_backend()
+        backend.choose_backend()
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     with pytest.raises(BackendError, match=r"one of jax, tensorflow, torch; it is 'theano'"):
-        keras_setup.choose_backend()
+        backend.choose_backend()
     monkeypatch.delenv("KERAS_BACKEND")
     installed()
     with pytest.raises(BackendError, match=r"found none of JAX.*python -m pip install jax"):
-        keras_setup.choose_backend()
+        backend.choose_backend()
 
 
 def test_a_missing_keras_is_told(home, installed, monkeypatch):
@@ -138,7 +138,7 @@ def test_a_missing_keras_is_told(home, installed, monkeypatch):
 
     monkeypatch.setattr(sys, "meta_path", [Refuse(), *sys.meta_path])
     with pytest.raises(BackendError, match=r"No module named 'keras'.*pip install keras"):
-        keras_setup.load.__wrapped__()
+        backend.load.__wrapped__()
 
 
 # --- The first import, each in a process of its own ----------------------------------------------
@@ -148,9 +148,10 @@ import json, os, random, sys
 import numpy as np
 
 before = random.getstate(), np.random.get_state()[1].tolist()
-from anomaly_lab import errors, keras_setup
+from anomaly_lab import errors
+from anomaly_lab.neural import backend
 try:
-    keras = keras_setup.load()
+    keras = backend.load()
 except errors.BackendError as error:
     print(json.dumps({"error": str(error)}))
     sys.exit()
@@ -159,8 +160,8 @@ print(json.dumps({
     "same_state": before == (random.getstate(), np.random.get_state()[1].tolist()),
     "backend": keras.backend.backend(),
     "compiled": jax.config.jax_compilation_cache_dir,
-    "device": keras_setup.device(),
-    "loaded_once": keras_setup.load() is keras,
+    "device": backend.device(),
+    "loaded_once": backend.load() is keras,
 }))
 """
 

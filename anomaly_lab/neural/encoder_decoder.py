@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab import keras_setup
-from anomaly_lab.detectors import networks
-from anomaly_lab.detectors.base import Array
+from anomaly_lab.contract import Array
 from anomaly_lab.errors import InputError
+from anomaly_lab.neural import backend, networks
 
 
 class EncoderDecoder:
@@ -43,7 +42,7 @@ class EncoderDecoder:
 
     def prepare(self) -> None:
         """Import Keras and its backend, which takes seconds."""
-        keras_setup.load()
+        backend.load()
 
     def encode(self, X: npt.ArrayLike) -> Array:
         """Return the code of each row.

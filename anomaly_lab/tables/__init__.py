@@ -1,0 +1,1 @@
+"""Tables: reading a file, judging its columns, turning rows into numbers."""
