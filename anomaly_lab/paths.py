@@ -7,15 +7,14 @@ import tempfile
 from os import PathLike
 from pathlib import Path
 
-import platformdirs
+import pooch
 
 from anomaly_lab.errors import InputError
 
 
 def cache_root() -> Path:
     """Return the cache folder: ``ANOMALY_LAB_CACHE`` if set, else one in the user's cache."""
-    root = os.environ.get("ANOMALY_LAB_CACHE") or platformdirs.user_cache_dir("anomaly_lab")
-    return Path(root).expanduser()
+    return Path(os.environ.get("ANOMALY_LAB_CACHE") or pooch.os_cache("anomaly_lab")).expanduser()
 
 
 def cache_folder(name: str) -> Path | None:
@@ -26,6 +25,24 @@ def cache_folder(name: str) -> Path | None:
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
+
+
+def data_folder() -> Path | None:
+    """Return the folder that ``ANOMALY_LAB_DATA`` names, or None where it is not set.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    """
+    named = os.environ.get("ANOMALY_LAB_DATA")
+    folder = Path(named).expanduser() if named else None
+    if folder and not folder.is_dir():
+        raise InputError(
+            f"ANOMALY_LAB_DATA should name a folder with data sets, but {named!r} is no folder; "
+            "correct the variable, or unset it to download what is needed."
+        )
+    return folder
 
 
 def check_writable(path: str | PathLike[str]) -> Path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import struct
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from anomaly_lab import datasets
-from anomaly_lab.datasets import Dataset, DatasetCard
+from anomaly_lab.datasets import Dataset, DatasetCard, cards
 from anomaly_lab.errors import InputError, UnknownNameError
 
+ROOT = Path(__file__).parents[1]
 NAMES = datasets.names()
 CARDS = {name: datasets.card(name) for name in NAMES}
 LOCAL = [name for name in NAMES if CARDS[name].kind != "download"]
@@ -70,6 +72,32 @@ def test_card_is_complete(name):
         assert file.url.startswith("https://")
         assert file.url.endswith(file.path.split("/", 1)[1])
         assert len(file.sha256) == 64
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_names_the_one_function_that_reads_or_simulates_the_set(name):
+    found = datasets.function(name)
+    assert found.__module__.startswith("anomaly_lab.datasets.")
+    given = ["blobs"] if "/" in name else []
+    given = [*given, 100, "rng"] if CARDS[name].kind == "simulated" else CARDS[name].files
+    inspect.signature(found).bind(*given)
+
+
+def test_a_data_set_is_its_card_and_one_function(tmp_path, monkeypatch):
+    function = "def draw(rows, rng):\n    X = pd.DataFrame({'x': rng.random(rows)})\n"
+    code = f"import pandas as pd\n\n{function}    return X, X['x'].to_numpy() > 0.9\n"
+    (tmp_path / "drawn.py").write_text(code)
+    card = (ROOT / "datasets" / "heartbeats_simulated.toml").read_text()
+    card = card.replace("anomaly_lab.datasets.heartbeats:heartbeats", "drawn:draw")
+    (tmp_path / "new_set.toml").write_text(card)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(cards, "_cards_folder", lambda: tmp_path)
+    cards._catalogue.cache_clear()
+    try:
+        assert datasets.names() == ["new_set"]
+        assert list(datasets.load("new_set", rows=7).X) == ["x"]
+    finally:
+        cards._catalogue.cache_clear()
 
 
 def test_kddcup99_is_mostly_attacks_and_its_card_says_so():

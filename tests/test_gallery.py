@@ -329,8 +329,8 @@ CHANGES = {
     "backend.py": {"net"},
     "heartbeats.py": {"beats"},
     "shapes.py": {"map"},
-    "simulate.py": {"beats", "cards", "map"},
-    "sources.py": {"knn", "net", "adbench"},
+    "transactions.py": {"cards"},
+    "readers.py": {"knn", "net", "adbench"},
     "errors.py": set(),
     "report.py": set(),
     **dict.fromkeys(

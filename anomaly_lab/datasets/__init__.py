@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 
-from anomaly_lab.datasets import download, simulate, sources
+import numpy as np
+
+from anomaly_lab.datasets import download
 from anomaly_lab.datasets.cards import DatasetCard, RemoteFile, card, names
-from anomaly_lab.datasets.dataset import Dataset, content_sha256
+from anomaly_lab.datasets.dataset import Dataset, RowsAndLabels, content_sha256
 from anomaly_lab.datasets.files import read_table
 from anomaly_lab.errors import InputError
 
@@ -17,6 +21,7 @@ __all__ = [
     "card",
     "content_sha256",
     "fetch",
+    "function",
     "load",
     "names",
     "read_table",
@@ -52,19 +57,44 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
         If its files cannot be fetched or have the wrong content.
     """
     about = card(name)
+    draw_or_read = function(name)
     if about.kind == "simulated":
-        X, y = simulate.simulate(about.name, about.rows if rows is None else rows, seed)
-        return Dataset(about.name, X, y, content_sha256(X, y), about)
-    if rows is not None:
+        _check_whole("rows", rows := about.rows if rows is None else rows, 1)
+        _check_whole("seed", seed, 0)
+        table = about.name.split("/")[1:]
+        X, y = draw_or_read(*table, rows, np.random.default_rng(seed))
+    elif rows is None:
+        X, y = draw_or_read(*_fetch_all(about, progress))
+    else:
         raise InputError(
             f"{about.name} has {about.rows:,} rows and is not simulated, so rows={rows} cannot be "
             "had: leave rows out, or load a simulated set such as card_transactions_simulated."
         )
-    if about.kind == "bundled":
-        X, y = sources.BUNDLED[about.name]()
-        return Dataset(about.name, X, y, content_sha256(X, y), about)
-    X, y = sources.read(about.name, _fetch_all(about, progress))
-    return Dataset(about.name, X, y, about.sha256, about)
+    return Dataset(about.name, X, y, about.sha256 or content_sha256(X, y), about)
+
+
+def function(name: str) -> Callable[..., RowsAndLabels]:
+    """Return the function that reads or simulates a data set, which its card names.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`, in upper or lower case.
+
+    Returns
+    -------
+    callable
+        Of a simulated set, called with the number of rows and a NumPy Generator, and before them
+        the table's name where the card's file has several; of others, with the paths of the card's
+        files. It returns features and labels.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such data set.
+    """
+    found: Callable[..., RowsAndLabels] = pkgutil.resolve_name(card(name).function)
+    return found
 
 
 def fetch(name: str, progress: bool = False) -> Path:
@@ -99,3 +129,9 @@ def fetch(name: str, progress: bool = False) -> Path:
 
 def _fetch_all(about: DatasetCard, progress: bool) -> list[Path]:
     return [download.local(file, progress=progress) for file in about.files]
+
+
+def _check_whole(name: str, number: int, least: int) -> None:
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if not whole or number < least:
+        raise InputError(f"{name} should be a whole number of at least {least}, got {number!r}.")

@@ -24,7 +24,7 @@ class RemoteFile:
     Parameters
     ----------
     path : str
-        Where it lies below the cache or ``ANOMALY_LAB_DATA``, such as ``ecg5000/ecg.zip``.
+        Where it lies in ``ANOMALY_LAB_DATA`` or the cache's ``data``, such as ``ecg5000/ecg.zip``.
     url : str
         Where it comes from.
     sha256 : str
@@ -49,6 +49,9 @@ class DatasetCard:
         The name to load it by, and a title for people.
     kind : str
         ``"bundled"``, ``"simulated"`` or ``"download"``.
+    function : str
+        What reads or simulates it, such as ``anomaly_lab.datasets.readers:adbench``: see
+        `anomaly_lab.datasets.function`.
     task : str
         What is to be found.
     row, units : str
@@ -66,6 +69,7 @@ class DatasetCard:
     name: str
     title: str
     kind: str
+    function: str
     task: str
     row: str
     units: str

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from anomaly_lab.datasets.cards import DatasetCard
 from anomaly_lab.errors import InputError
 
+RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]  # features (n, d); labels (n,), 1 = anomaly
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -25,7 +27,7 @@ class Dataset:
         The features: numeric, boolean, text or categorical columns under unique names. Given a
         fresh index 0...n-1.
     y : array-like of shape (n,)
-        The labels, kept as int8: 1 = anomaly, 0 = normal.
+        The labels, stored as int8: 1 = anomaly, 0 = normal.
     sha256 : str
         SHA-256 of the source file; of the content (see `content_sha256`) where there is none.
     card : DatasetCard, optional

@@ -1,30 +1,28 @@
-"""Files that are downloaded once, checked by SHA-256 and kept."""
+"""Files that are downloaded once and checked by SHA-256: pooch's work, within limits of ours."""
 
 from __future__ import annotations
 
 import functools
 import os
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pooch
 import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from anomaly_lab import paths
 from anomaly_lab.datasets.cards import RemoteFile
-from anomaly_lab.errors import DownloadError, InputError
+from anomaly_lab.errors import DownloadError
 
 TIMEOUT = 20.0  # seconds to connect, and seconds of silence before a server counts as stalled
-ATTEMPTS = 3
-PAUSE = 1.0  # seconds before another attempt
+RETRIES = 2
+REDIRECTS = 5
+PATIENCE = 60.0  # seconds that any file may take in all, and
+LEAST_SPEED = 20_000  # bytes a second that a long one has to come at beyond them
 _CHUNK = 64 * 1024  # bytes
-
-
-def cache_folder() -> Path:
-    """Return the folder that downloads are kept in; ``ANOMALY_LAB_CACHE`` names another."""
-    return Path(os.environ.get("ANOMALY_LAB_CACHE") or pooch.os_cache("anomaly_lab"))
 
 
 def local(file: RemoteFile, *, progress: bool = False) -> Path:
@@ -54,23 +52,15 @@ def local(file: RemoteFile, *, progress: bool = False) -> Path:
     given = _in_data_folder(file)
     if given is not None:
         return given
-    cached = cache_folder() / file.path
+    cached = paths.cache_root() / "data" / file.path
     if not cached.is_file() or _sha256(cached) != file.sha256:
-        _download(file, cached, progress)
+        _download(file, progress)
     return cached
 
 
 def _in_data_folder(file: RemoteFile) -> Path | None:
-    folder = os.environ.get("ANOMALY_LAB_DATA")
-    if not folder:
-        return None
-    if not Path(folder).is_dir():
-        raise InputError(
-            f"ANOMALY_LAB_DATA should name a folder with data sets, but {folder!r} is no folder; "
-            "correct the variable, or unset it to download what is needed."
-        )
-    path = Path(folder) / file.path
-    if not path.is_file():
+    folder = paths.data_folder()
+    if folder is None or not (path := folder / file.path).is_file():
         return None
     if (found := _sha256(path)) != file.sha256:
         raise DownloadError(
@@ -90,80 +80,97 @@ def _hash_once(path: Path, modified_ns: int, size: int) -> str:
     return pooch.file_hash(str(path))
 
 
-def _download(file: RemoteFile, target: Path, progress: bool) -> None:
-    """Fetch into a temporary file beside `target`, and move it there once it is right."""
+def _download(file: RemoteFile, progress: bool) -> None:
+    """Have pooch fetch a file into the cache, whole or not at all, with another try or two."""
     if os.environ.get("ANOMALY_LAB_OFFLINE"):
         raise DownloadError(
             f"{file.url} is not on this machine, and ANOMALY_LAB_OFFLINE is set. Unset it to "
             "download the file."
         )
-    part = _temporary_beside(target)
+    folder = paths.cache_root() / "data"
+    known = {"registry": {file.path: file.sha256}, "urls": {file.path: file.url}}
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says what there is to say
     try:
-        _fetch(file, part, progress)
-        if (found := pooch.file_hash(str(part))) != file.sha256:
-            raise DownloadError(
-                f"{file.url} came with the wrong content and was thrown away: expected SHA-256 "
-                f"{file.sha256}, got {found}. Try again; if it happens twice, the file at the "
-                "source has changed, or something between here and there alters it."
-            )
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _temporary_beside(target: Path) -> Path:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
+        pooch.Pooch(folder, base_url="", retry_if_failed=RETRIES, **known).fetch(
+            file.path, downloader=functools.partial(_fetch, file, progress)
+        )
+    except DownloadError:
+        raise
+    except requests.RequestException as error:
+        raise _failure(file, _reason(error)) from error
+    except ValueError as error:  # pooch's word for another hash
+        raise DownloadError(
+            f"{file.url} has the wrong content. {error} Try again; if it happens again, the file "
+            "at the source has changed, or something between here and there alters it."
+        ) from error
     except OSError as error:
         raise DownloadError(
-            f"Cannot write to the cache folder {target.parent}: {error.strerror}. "
+            f"Cannot write to the cache folder {folder}: {error.strerror or error}. "
             "Set ANOMALY_LAB_CACHE to a folder that can be written to."
         ) from error
-    os.close(handle)
-    return Path(name)
 
 
-def _fetch(file: RemoteFile, part: Path, progress: bool) -> None:
+def _fetch(file: RemoteFile, progress: bool, url: str, target: str, _: pooch.Pooch) -> None:
+    """Download for pooch, whose own way knows no limit on size, on time, on where it is sent."""
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, disable=not progress) as bar:
+    with Progress(*columns, disable=not progress) as bar, open(target, "wb") as output:
         task = bar.add_task(file.path, total=file.size)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return _stream(file.url, part, lambda n_bytes: bar.advance(task, n_bytes))
-            except OSError as error:  # every error of requests is one
-                if attempt == ATTEMPTS or not _worth_another_try(error):
-                    raise DownloadError(_explain(file, error)) from error
-            bar.reset(task)
-            time.sleep(PAUSE)
-
-
-def _stream(url: str, part: Path, advance: Callable[[int], None]) -> None:
-    with requests.get(url, stream=True, timeout=TIMEOUT) as response, part.open("wb") as output:
-        response.raise_for_status()
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in _chunks(file, url):
             output.write(chunk)
-            advance(len(chunk))
+            bar.advance(task, len(chunk))
 
 
-def _worth_another_try(error: OSError) -> bool:
+def _chunks(file: RemoteFile, url: str) -> Iterator[bytes]:
+    limit = PATIENCE + file.size / LEAST_SPEED
+    end = time.monotonic() + limit
+    left = file.size
+    with requests.Session() as session:
+        session.max_redirects = REDIRECTS
+        plain = {"Accept-Encoding": "identity"}  # so that the bytes are those of the file
+        with session.get(url, stream=True, timeout=TIMEOUT, headers=plain) as response:
+            _check_answer(file, response)
+            while chunk := _read(response):
+                left -= len(chunk)
+                if left < 0:
+                    raise _failure(file, f"the server sent more than its {file.size:,} bytes")
+                if time.monotonic() > end:
+                    raise _failure(file, f"it was not all here after {limit:.3g} seconds")
+                yield chunk
+
+
+def _check_answer(file: RemoteFile, response: requests.Response) -> None:
+    if 400 <= response.status_code < 500:  # asking again would not help
+        raise _failure(file, f"the server answered {response.status_code} {response.reason}")
+    response.raise_for_status()
+    asked = [file.url, *(answer.url for answer in (*response.history, response))]
+    if asked[0].startswith("https:") and not all(url.startswith("https:") for url in asked):
+        raise _failure(file, f"the server sent us on without encryption, to {response.url}")
+
+
+def _read(response: requests.Response) -> bytes:
+    """Return what has arrived, where requests' own way waits for a chunk to be full."""
+    try:
+        return response.raw.read1(_CHUNK, decode_content=True)
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return error.response.status_code >= 500
-    return isinstance(error, requests.RequestException)
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return f"the server sent nothing for {TIMEOUT:g} seconds"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off before the whole file had come"
+    if isinstance(error, requests.ConnectionError):
+        return "the server cannot be reached (is this machine online?)"
+    return str(error).removesuffix(".")
 
 
-def _explain(file: RemoteFile, error: OSError) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        reason = f"the server answered {error.response.status_code} {error.response.reason}"
-    elif isinstance(error, requests.Timeout) or "timed out" in str(error):
-        reason = f"the server sent nothing for {TIMEOUT:g} seconds"
-    elif isinstance(error, requests.exceptions.ChunkedEncodingError):
-        reason = "the connection broke off before the whole file had come"
-    elif isinstance(error, requests.ConnectionError):
-        reason = "the server cannot be reached (is this machine online?)"
-    else:
-        reason = str(error)
-    return (
-        f"Could not download {file.url}: {reason.removesuffix('.')}. Try again later, or put the "
+def _failure(file: RemoteFile, reason: str) -> DownloadError:
+    return DownloadError(
+        f"Could not download {file.url}: {reason}. Try again later, or put the "
         f"file into a folder as {file.path} and set ANOMALY_LAB_DATA to that folder."
     )

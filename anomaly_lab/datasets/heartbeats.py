@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from anomaly_lab.datasets.dataset import RowsAndLabels
+
 SAMPLES = 140  # of one beat
 KINDS = ("normal", "premature ventricular", "ST depressed", "weak P wave")
 ABNORMAL_SHARE = 0.1
@@ -32,7 +34,7 @@ _STEPS = 2  # integration steps a sample
 Waves = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
-def heartbeats(rows: int, rng: Generator) -> tuple[pd.DataFrame, NDArray[np.int8]]:
+def heartbeats(rows: int, rng: Generator) -> RowsAndLabels:
     """Draw heartbeats, one in ten of them abnormal.
 
     Each beat is one turn of the model from the middle between two beats to the next, R wave in

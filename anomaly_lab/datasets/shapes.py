@@ -12,6 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from anomaly_lab.datasets.dataset import RowsAndLabels
+
 ANOMALY_SHARE = 0.1
 EDGE = 1.7  # anomalies fall into the square from -EDGE to EDGE, or a part of it
 NEAR, FAR = 3, 5  # normal points lie within NEAR spreads of the shape, anomalies beyond FAR
@@ -104,16 +106,15 @@ SHAPES = {
 }
 # The same points turned by an eighth of a turn, so that the cause of a failure can be taken away.
 TURNED = {"level": "diagonal", "square": "plus"}
-NAMES = (*SHAPES, *TURNED, NOISE)
 
 
-def shape(name: str, rows: int, rng: Generator) -> tuple[pd.DataFrame, NDArray[np.int8]]:
+def shape(name: str, rows: int, rng: Generator) -> RowsAndLabels:
     """Draw points around a shape, and one in ten uniformly away from it.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`.
+        A shape, a turned one, or `NOISE`.
     rows : int
         How many points.
     rng : Generator
@@ -138,7 +139,7 @@ def distance(name: str, points: Points) -> Points:
     Parameters
     ----------
     name : str
-        One of `NAMES`, and not `NOISE`.
+        A shape, or a turned one.
     points : array of shape (n, 2)
         Where to measure.
 

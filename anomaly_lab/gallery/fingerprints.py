@@ -47,7 +47,6 @@ WITHOUT_EFFECT = (
     "anomaly_lab.errors",
     "anomaly_lab.paths",
 )
-_SIMULATED_IN = {"heartbeats_simulated": "heartbeats", "shapes": "shapes"}
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy")
 _BACKEND_PACKAGES = {"jax": ("jax", "jaxlib"), "tensorflow": ("tensorflow",), "torch": ("torch",)}
 _LENGTH = 12  # hexadecimal digits kept
@@ -118,11 +117,8 @@ def _data(task: Task) -> str:
     else:
         return ""
     card = datasets.card(name)
-    if card.kind != "simulated":
-        return card.sha256 + _code(["anomaly_lab.datasets.sources"])
-    file = _SIMULATED_IN.get(name.split("/")[0])
-    files = ["simulate", file] if file else ["simulate"]
-    return f"{card.rows} {_code(f'anomaly_lab.datasets.{file}' for file in files)}"
+    rows = f"{card.rows} " if card.kind == "simulated" else card.sha256
+    return rows + _code([datasets.function(name).__module__])
 
 
 def _code(names: Iterable[str]) -> str:

@@ -1,9 +1,11 @@
-"""How each data set of the catalogue that is not simulated becomes rows and labels."""
+"""How each data set that is not simulated becomes rows and labels; its card names the function.
+
+A function is given the paths of the card's files, in their order, and returns features and labels.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 
-RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]
+from anomaly_lab.datasets.dataset import RowsAndLabels
 
 # The 41 features of KDD Cup 99, in file order; protocol_type, service and flag are text.
 _KDD_NAMES = """
@@ -27,82 +29,53 @@ _KDD_NAMES = """
 _KDD_COLUMNS = _KDD_NAMES.split()
 
 
-def _breast_cancer() -> RowsAndLabels:
+def breast_cancer() -> RowsAndLabels:
     """Return the Wisconsin tumours; malignant ones, the source's 0, are the anomalies."""
     bunch = load_breast_cancer(as_frame=True)
     return bunch.data, _labels(bunch.target == 0)
 
 
-def _digits() -> RowsAndLabels:
+def digits() -> RowsAndLabels:
     """Return the handwritten digits; the nines are the anomalies."""
     bunch = load_digits(as_frame=True)
     return bunch.data, _labels(bunch.target == 9)
 
 
-def _adbench(table: Path) -> RowsAndLabels:
+def adbench(table: Path) -> RowsAndLabels:
+    """Return a table of ADBench."""
     with np.load(table, allow_pickle=False) as arrays:
         X = arrays["X"].astype(float)
         columns = [f"x{i}" for i in range(X.shape[1])]
         return pd.DataFrame(X, columns=columns), _labels(arrays["y"] == 1)
 
 
-def _card_transactions(table: Path) -> RowsAndLabels:
+def card_transactions(table: Path) -> RowsAndLabels:
+    """Return the card payments."""
     frame = pd.read_csv(table)
     return frame.drop(columns="fraud"), _labels(frame["fraud"] == 1)
 
 
-def _ecg5000(archive: Path) -> RowsAndLabels:
+def ecg5000(archive: Path) -> RowsAndLabels:
+    """Return the heartbeats."""
     frame = pd.read_csv(archive, compression="zip", header=None)
     X = frame.iloc[:, :140].set_axis([f"t{i:03d}" for i in range(140)], axis=1)
     return X, _labels(frame[140] == 0)  # the source has 1 = normal
 
 
-def _kddcup99(table: Path) -> RowsAndLabels:
+def kddcup99(table: Path) -> RowsAndLabels:
+    """Return the connections."""
     frame = pd.read_csv(table, header=None, names=[*_KDD_COLUMNS, "connection"])
     return frame[_KDD_COLUMNS], _labels(frame["connection"] != "normal.")
 
 
-def _nab(series: Path, windows: Path) -> RowsAndLabels:
+def nab(series: Path, windows: Path) -> RowsAndLabels:
+    """Return a series of NAB, with the windows of its anomalies."""
     frame = pd.read_csv(series, parse_dates=["timestamp"])
     key = "/".join(series.parts[-2:])
     anomalous = np.zeros(len(frame), bool)
     for first, last in json.loads(windows.read_text(encoding="utf-8"))[key]:
         anomalous |= frame["timestamp"].between(pd.Timestamp(first), pd.Timestamp(last))
     return frame[["value"]], _labels(anomalous)
-
-
-BUNDLED: dict[str, Callable[[], RowsAndLabels]] = {
-    "breast_cancer": _breast_cancer,
-    "digits": _digits,
-}
-
-_READERS: dict[str, Callable[..., RowsAndLabels]] = {
-    "adbench": _adbench,
-    "card_transactions": _card_transactions,
-    "ecg5000": _ecg5000,
-    "kddcup99": _kddcup99,
-    "nab": _nab,
-}
-
-
-def read(name: str, paths: Sequence[Path]) -> RowsAndLabels:
-    """Read the downloaded files of a data set.
-
-    Parameters
-    ----------
-    name : str
-        Name of the data set, such as ``"adbench/cardio"``.
-    paths : sequence of Path
-        Its files, in the order of its card.
-
-    Returns
-    -------
-    DataFrame of shape (n, d)
-        The features.
-    array of shape (n,)
-        The labels: 1 = anomaly, 0 = normal.
-    """
-    return _READERS[name.split("/")[0]](*paths)
 
 
 def _labels(anomalous: pd.Series | NDArray[np.bool_]) -> NDArray[np.int8]:

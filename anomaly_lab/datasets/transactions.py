@@ -1,20 +1,13 @@
-"""Simulated data sets: any number of rows, and labels that are true by construction."""
+"""Card payments, simulated: fraud by fixed rules, so the labels are true by construction."""
 
 from __future__ import annotations
-
-import functools
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from anomaly_lab.datasets.heartbeats import heartbeats
-from anomaly_lab.datasets.shapes import NAMES, shape
-from anomaly_lab.errors import InputError
-
-RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]
+from anomaly_lab.datasets.dataset import RowsAndLabels
 
 
 def card_transactions(rows: int, rng: Generator) -> RowsAndLabels:
@@ -80,45 +73,3 @@ def is_fraud(X: pd.DataFrame) -> NDArray[np.bool_]:
     several = (dear & far) | (dear & jump) | (far & jump)
     suspicious = (dear & online) | ((far | jump) & online & bare) | (dear & new & bare) | several
     return suspicious & (X["used_pin_number"].to_numpy() == 0)
-
-
-def simulate(name: str, rows: int, seed: int) -> RowsAndLabels:
-    """Simulate a data set of the catalogue.
-
-    Parameters
-    ----------
-    name : str
-        A key of `SIMULATORS`.
-    rows : int
-        How many rows, at least one.
-    seed : int
-        The same seed gives the same rows.
-
-    Returns
-    -------
-    DataFrame of shape (rows, d)
-        The features.
-    array of shape (rows,)
-        The labels: 1 = anomaly, 0 = normal.
-
-    Raises
-    ------
-    InputError
-        If `rows` is not a whole number of at least 1, or `seed` not one of at least 0.
-    """
-    _check_whole("rows", rows, 1)
-    _check_whole("seed", seed, 0)
-    return SIMULATORS[name](rows, np.random.default_rng(seed))
-
-
-def _check_whole(what: str, number: int, least: int) -> None:
-    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if not whole or number < least:
-        raise InputError(f"{what} should be a whole number of at least {least}, got {number!r}.")
-
-
-SIMULATORS: dict[str, Callable[[int, Generator], RowsAndLabels]] = {
-    "card_transactions_simulated": card_transactions,
-    "heartbeats_simulated": heartbeats,
-    **{f"shapes/{name}": functools.partial(shape, name) for name in NAMES},
-}
