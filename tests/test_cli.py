@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plugin
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -299,17 +300,61 @@ def test_no_backend_is_told_plainly(monkeypatch):
     assert "python -m pip install jax" in done.output
 
 
-def test_an_unexpected_error_shows_no_traceback_unless_asked(monkeypatch):
+def raising(error):
     def fail(*arguments, **options):
-        raise ZeroDivisionError("of all things")
+        raise error
 
-    monkeypatch.setattr(comparison, "compare", fail)
+    return fail
+
+
+KINDS = [ZeroDivisionError, RuntimeError, AttributeError, AssertionError, ImportError]
+KINDS += [RecursionError, NotImplementedError, Exception, UserWarning, StopIteration]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unexpected_error_shows_no_traceback_unless_asked(kind, monkeypatch):
+    monkeypatch.setattr(comparison, "compare", raising(kind("of all things")))
     done = run("compare")
     assert done.exit_code == 1
-    assert "of all things" in done.output
-    assert "Traceback" not in done.output
+    assert isinstance(done.exception, SystemExit)
+    assert f"Unexpected {kind.__name__}: of all things\nThis should not happen." in done.output
     monkeypatch.setenv("ANOMALY_LAB_DEBUG", "1")
-    assert isinstance(run("compare").exception, ZeroDivisionError)
+    assert isinstance(run("compare").exception, kind)
+
+
+XLA = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 81604378624 bytes."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 76.0 GiB for an array"),
+        RuntimeError(f"{XLA}\nLargest allocations:\n..."),
+        RuntimeError("CUDA out of memory. Tried to allocate 76.00 GiB."),
+        type("ResourceExhaustedError", (Exception,), {})("when allocating a tensor"),
+    ],
+    ids=["numpy", "jax", "torch", "tensorflow"],
+)
+def test_out_of_memory_is_said_with_what_to_do(error, monkeypatch):
+    monkeypatch.setattr(comparison, "compare", raising(error))
+    done = run("compare")
+    assert done.exit_code == 2
+    assert f"Out of memory: {str(error).splitlines()[0]}" in done.output.replace("\n", " ")
+    for advice in ("fewer rows", "batch_size", "JAX_PLATFORMS=cpu"):
+        assert advice in done.output
+    assert "Largest" not in done.output
+    assert "should not happen" not in done.output
+    monkeypatch.setenv("ANOMALY_LAB_DEBUG", "1")
+    assert run("compare").exception is error
+
+
+def test_what_ends_a_command_on_purpose_is_no_error(monkeypatch):
+    for error in (typer.Exit(3), typer.Abort()):
+        monkeypatch.setattr(comparison, "compare", raising(error))
+        done = run("compare")
+        assert done.exit_code == (3 if isinstance(error, typer.Exit) else 1)
+        assert "Unexpected" not in done.output
+    assert "No such command" in run("no-such-command").output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send SIGINT to one process")

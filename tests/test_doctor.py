@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def healthy(tmp_path, monkeypatch):
 
 
 def found() -> dict[str, doctor.Diagnosis]:
-    return {finding.what: finding for finding in doctor.diagnose()}
+    return {finding.subject: finding for finding in doctor.diagnose()}
 
 
 def test_a_healthy_installation(tmp_path):
@@ -61,7 +62,7 @@ def test_a_broken_backend(monkeypatch, part, error):
         raise error
 
     monkeypatch.setattr(backend, part, fail)
-    findings = [f for f in doctor.diagnose() if f.what == "Keras backend"]
+    findings = [f for f in doctor.diagnose() if f.subject == "Keras backend"]
     assert not findings[-1].ok
     assert findings[-1].text == (str(error) or "KeyError")
     assert found()["cache"].ok  # the rest is still looked at
@@ -73,7 +74,8 @@ def test_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("ANOMALY_LAB_DATA", str(tmp_path / "missing"))
     finding = found()["data"]
     assert not finding.ok
-    assert "unset ANOMALY_LAB_DATA" in finding.text
+    assert "ANOMALY_LAB_DATA should name a folder" in finding.text
+    assert "unset it to download" in finding.text
 
 
 def test_the_cache(monkeypatch, tmp_path):
@@ -85,6 +87,16 @@ def test_the_cache(monkeypatch, tmp_path):
     finding = found()["cache"]
     assert not finding.ok
     assert "set ANOMALY_LAB_CACHE" in finding.text
+
+
+@pytest.mark.parametrize("folder", ["data", "jax", "lessons"])
+def test_each_folder_of_the_cache_is_tried(monkeypatch, tmp_path, folder):
+    for name in ("jax", "lessons"):
+        (tmp_path / "cache" / name).mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != folder)
+    finding = found()["cache"]
+    assert not finding.ok
+    assert f"{tmp_path / 'cache' / folder} cannot be written to" in finding.text
 
 
 def test_a_file_that_goes_while_the_cache_is_measured(monkeypatch, tmp_path):

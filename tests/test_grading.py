@@ -296,24 +296,24 @@ def test_after_an_interruption_only_the_rest_is_run(
     kept = six.parent / "kept"
     runs.most = 3
     with pytest.raises(KeyboardInterrupt):
-        grade(six, [small], kept=kept, workers=workers, progress=stop_at(3))
+        grade(six, [small], resume=kept, workers=workers, progress=stop_at(3))
     assert len(runs.names) == 3
     assert runs.stopped
     runs.most = 1000
-    grades = grade(six, [small], kept=kept, workers=workers)
+    grades = grade(six, [small], resume=kept, workers=workers)
     assert sorted(runs.names) == list("abcdef")
     assert grades == grade(six, [small])
 
 
 def test_what_has_changed_meanwhile_is_run_again(small: Lesson, six: Path, runs: Runs) -> None:
     kept = six.parent / "kept"
-    grade(six, [small], kept=kept)
+    grade(six, [small], resume=kept)
     write(six / "b.ipynb", worked(small))
     write(six / "g.ipynb", worked(small))
     runs.names.clear()
-    assert len(grade(six, [small], kept=kept)) == 14
+    assert len(grade(six, [small], resume=kept)) == 14
     assert sorted(runs.names) == ["b", "g"]
-    grade(six, [small], kept=kept, limits=Limits(seconds=7))
+    grade(six, [small], resume=kept, limits=Limits(seconds=7))
     assert len(runs.names) == 2 + 7
 
 
@@ -340,12 +340,12 @@ def test_a_damaged_line_in_what_is_kept_costs_one_run(
     damage: Callable[[bytes], bytes], small: Lesson, six: Path, runs: Runs
 ) -> None:
     kept = six.parent / "kept"
-    grades = grade(six, [small], kept=kept, workers=1)
+    grades = grade(six, [small], resume=kept, workers=1)
     kept.write_bytes(damage(kept.read_bytes()))
     runs.names.clear()
-    assert grade(six, [small], kept=kept) == grades
+    assert grade(six, [small], resume=kept) == grades
     assert runs.names == ["f"]
-    assert grade(six, [small], kept=kept) == grades
+    assert grade(six, [small], resume=kept) == grades
     assert runs.names == ["f"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -82,7 +83,7 @@ def told(done: Any) -> str:
 
 
 def laid(place: Path) -> list[tuple[str, str]]:
-    return [(one.path.name, one.what) for one in lay(place, lessons())]
+    return [(one.path.name, one.status) for one in lay(place, lessons())]
 
 
 def work_in(path: Path) -> bytes:
@@ -173,9 +174,29 @@ def test_start_says_what_it_did_and_how_to_go_on(tmp_path: Path) -> None:
     done = run("start", place, "--no-open")
     assert done.exit_code == 0, done.output
     assert f"{place}/07_small.ipynb  new\n" in done.output
-    assert f" -m jupyterlab {place}\n" in done.output
+    assert f" -m jupyterlab '{place}'\n" in done.output
     work_in(place / "07_small.ipynb")
     assert f"{place}/07_small.ipynb  yours\n" in run("start", place, "--no-open").output
+
+
+@pytest.mark.usefixtures("counted")
+@pytest.mark.parametrize(
+    ("folder", "lies_here"),
+    [("labs", ""), ("my labs", ""), ("", ""), (".", ""), ("", "other.ipynb")],
+    ids=["named", "with a blank", "as it is", "here", "beside another notebook"],
+)
+def test_the_check_that_start_tells_of_finds_the_notebooks(
+    folder: str, lies_here: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    if lies_here:
+        Path(lies_here).touch()
+    done = run("start", *([folder] if folder else []), "--no-open")
+    command = shlex.split(done.output.splitlines()[-1].partition("with: ")[2])
+    assert command[:2] == ["anomaly-lab", "check"]
+    assert (len(command) == 2) == (folder in ("", ".") and not lies_here)
+    assert "4 of 4 right." in run(*command[1:]).output
 
 
 @pytest.mark.usefixtures("source")

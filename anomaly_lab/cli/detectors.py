@@ -77,7 +77,7 @@ def check(
     )
     for finding in findings:
         out.print(marks[not finding.holds], end=" ")
-        say(f"{finding.check}: {finding.told}")
+        say(f"{finding.check}: {finding.message}")
     for hint in checking.hints(found):
         say(f"Hint: {hint}")
     missing = sum(not finding.holds for finding in findings)

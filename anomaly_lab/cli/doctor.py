@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -13,8 +12,9 @@ from pathlib import Path
 import typer
 
 from anomaly_lab.cli.terminal import out
+from anomaly_lab.errors import InputError
 from anomaly_lab.neural import backend
-from anomaly_lab.paths import cache_folder, cache_root
+from anomaly_lab.paths import cache_folder, cache_root, data_folder
 
 LEAST_PYTHON = (3, 11)
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "keras", "skops", "pooch", "pyarrow")
@@ -26,7 +26,7 @@ class Diagnosis:
 
     Parameters
     ----------
-    what : str
+    subject : str
         The thing.
     ok : bool
         Whether it is as it should be.
@@ -34,7 +34,7 @@ class Diagnosis:
         What was found and, where it is not OK, what to do.
     """
 
-    what: str
+    subject: str
     ok: bool
     text: str
 
@@ -45,7 +45,7 @@ def doctor() -> None:
     for finding in findings:
         mark = "[green]OK[/]  " if finding.ok else "[red]MEND[/]"
         out.print(mark, end=" ")
-        out.print(f"{finding.what}: {finding.text}", markup=False, highlight=False)
+        out.print(f"{finding.subject}: {finding.text}", markup=False, highlight=False)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -60,8 +60,8 @@ def diagnose() -> Iterator[Diagnosis]:
 
 
 def _python() -> Diagnosis:
-    told = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Diagnosis("Python", sys.version_info >= LEAST_PYTHON, told)
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Diagnosis("Python", sys.version_info >= LEAST_PYTHON, text)
 
 
 def _package(name: str) -> Diagnosis:
@@ -81,20 +81,24 @@ def _keras() -> Iterator[Diagnosis]:
 
 
 def _data() -> Diagnosis:
-    folder = os.environ.get("ANOMALY_LAB_DATA")
-    if not folder:
-        return Diagnosis("data", True, "downloaded when first used (ANOMALY_LAB_DATA is not set)")
-    there = Path(folder).is_dir()
-    told = "looked for here first" if there else "no such folder: mend or unset ANOMALY_LAB_DATA"
-    return Diagnosis("data", there, f"{folder}: {told}")
+    try:
+        folder = data_folder()
+    except InputError as error:
+        return Diagnosis("data", False, str(error))
+    missing = "downloaded when first used (ANOMALY_LAB_DATA is not set)"
+    return Diagnosis("data", True, f"{folder}: looked in first" if folder else missing)
 
 
 def _cache() -> Diagnosis:
-    if cache_folder("data") is None:
-        told = "cannot be written to: set ANOMALY_LAB_CACHE to a folder that can"
-        return Diagnosis("cache", False, f"{cache_root()} {told}")
-    size = sum(map(_size, cache_root().rglob("*")))
-    return Diagnosis("cache", True, f"{cache_root()}, {size / 1e6:.0f} MB; may be deleted any time")
+    """Try the folders that are there, each of one use, and that of the downloads."""
+    root = cache_root()
+    folders = {"data", *(path.name for path in root.glob("*") if path.is_dir())}
+    closed = [str(root / name) for name in sorted(folders) if cache_folder(name) is None]
+    if closed:
+        text = "cannot be written to: set ANOMALY_LAB_CACHE to a folder that can"
+        return Diagnosis("cache", False, f"{', '.join(closed)} {text}")
+    size = sum(map(_size, root.rglob("*")))
+    return Diagnosis("cache", True, f"{root}, {size / 1e6:.0f} MB; may be deleted any time")
 
 
 def _size(path: Path) -> int:

@@ -126,7 +126,7 @@ def _cluster(scheduler: str | None) -> AbstractContextManager[None]:
 def _run(
     tasks: list[Task], store: Store, jobs: int | None, fresh: bool
 ) -> tuple[dict[Any, Any], UnfinishedError | None]:
-    """Run what is not known, say how much that was, and return what came."""
+    """Run what is not known, say how much that was, and return the results."""
     from anomaly_lab.gallery.run import UnfinishedError, run
 
     counts: list[int] = []  # results that are there, at the start and after each task
@@ -134,17 +134,19 @@ def _run(
     start = time.perf_counter()
     with progress_bar() as bar:
 
-        def move(done: int, total: int, what: str) -> None:
+        def move(done: int, total: int, step: str) -> None:
             counts.append(done)
-            bar(done, total, what)
+            bar(done, total, step)
 
         try:
             results = run(tasks, store, move, jobs, fresh=fresh)
         except UnfinishedError as error:
             results, failed = error.results, error
         except KeyboardInterrupt:
-            kept = f"{counts[-1]} of {len(tasks)} results are kept" if counts else "Nothing is lost"
-            err.print(f"Interrupted. {kept}; the same command goes on from there.")
+            stored = (
+                f"{counts[-1]} of {len(tasks)} results are kept" if counts else "Nothing is lost"
+            )
+            err.print(f"Interrupted. {stored}; the same command goes on from there.")
             raise typer.Exit(130) from None
     seconds = time.perf_counter() - start
     say(
@@ -216,11 +218,11 @@ def _cell(value: float | None, best: bool) -> Text:
 
 def _say_ranks(ranking: Ranking) -> None:
     sets = len(ranking.datasets)
-    told = f"Mean ranks over {sets} data set{'s, one a source' if sets > 1 else ''}."
+    text = f"Mean ranks over {sets} data set{'s, one a source' if sets > 1 else ''}."
     if not math.isnan(ranking.p_value):
-        told += (
+        text += (
             f" Friedman's test that all are alike: p = {ranking.p_value:.2g}. Nemenyi's test: at "
             f"level {ranking.level:g} ranks show a difference where they differ by "
             f"{ranking.critical_difference:.2f} or more."
         )
-    out.print(told, markup=False, highlight=False)
+    out.print(text, markup=False, highlight=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -45,15 +46,17 @@ def start(
     from anomaly_lab.lessons import lessons
 
     for laid in lay(folder, lessons()):
-        say(f"{laid.path}  {laid.what}")
+        say(f"{laid.path}  {laid.status}")
     if open_lab is None:
         open_lab = _has_screen()
     if open_lab and importlib.util.find_spec("jupyterlab"):
         say("Opening JupyterLab; end it with Ctrl+C.")
         subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False)
     else:
-        say(f"Open them with: {Path(sys.executable).name} -m jupyterlab {folder}")
-    say("See how far you are with: anomaly-lab check")
+        say(f"Open them with: {Path(sys.executable).name} -m jupyterlab {_quoted(folder)}")
+    found = _folder().resolve() == folder.resolve()
+    option = "" if found else f" --folder {_quoted(folder)}"
+    say(f"See how far you are with: anomaly-lab check{option}")
 
 
 def check(
@@ -66,7 +69,7 @@ def check(
 ) -> None:
     """Run your notebooks from top to bottom and see which exercises are right.
 
-    What came is remembered: a notebook is run again only where it has changed.
+    Results are remembered: a notebook is run again only where it has changed.
     """
     _need_lab()
     from anomaly_lab.labs import folder as labs
@@ -74,7 +77,7 @@ def check(
     from anomaly_lab.lessons import find, lessons
 
     wanted = [find(lesson)] if lesson else lessons()
-    place = folder or (HERE if not list(Path().glob("*.ipynb")) and HERE.is_dir() else Path())
+    place = folder or _folder()
     there = labs.notebooks(place, wanted)
     if not there:
         raise InputError(
@@ -123,13 +126,13 @@ def grade(
             f"{csv} would be taken for a submission. Name a file elsewhere with --csv."
         )
     wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
-    kept = csv.with_name(f".{csv.name}.partly")
+    partly = csv.with_name(f".{csv.name}.partly")
     try:
         with progress_bar() as progress:
             grades = grading.grade(
                 submissions,
                 wanted,
-                kept=kept,
+                resume=partly,
                 limits=Limits(seconds, memory),
                 workers=workers,
                 progress=progress,
@@ -138,9 +141,19 @@ def grade(
         say("Interrupted. The same command goes on from here.")
         raise typer.Exit(130) from None
     grading.write(grades, csv)
-    kept.unlink(missing_ok=True)
+    partly.unlink(missing_ok=True)
     _print_grades(grades)
     say(f"Grades: {csv}")
+
+
+def _folder() -> Path:
+    """Return where notebooks are looked for where no folder is named."""
+    return HERE if not list(Path().glob("*.ipynb")) and HERE.is_dir() else Path()
+
+
+def _quoted(folder: Path) -> str:
+    """Return a folder's name as the shell takes it for one word."""
+    return subprocess.list2cmdline([str(folder)]) if os.name == "nt" else shlex.quote(str(folder))
 
 
 def _need_lab() -> None:
@@ -205,6 +218,6 @@ def _print_grades(grades: list[Grade]) -> None:
     table = new_table("student", "points", "")
     for student in sorted(of):
         states = Counter(line.state for line in grades if line.student == student)
-        told = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-        table.add_row(Text(student), f"{points[student]}/{of[student]}", told)
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        table.add_row(Text(student), f"{points[student]}/{of[student]}", counts)
     out.print(table)

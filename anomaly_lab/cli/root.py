@@ -1,8 +1,9 @@
-"""The command itself: its parts put together, and every error told in a sentence."""
+"""The command itself: its parts put together, and every error said in a sentence."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Annotated, Any
 
@@ -14,28 +15,48 @@ from anomaly_lab.cli import compare, datasets, detectors, doctor, gallery, labs
 from anomaly_lab.cli.terminal import err, out
 from anomaly_lab.errors import AnomalyLabError
 
+_OUT_OF_MEMORY = re.compile(r"out of memory|RESOURCE_?EXHAUSTED|\bOOM\b", re.IGNORECASE)
+_LESS_MEMORY = (
+    "Use fewer rows or a smaller batch (in Python: AutoencoderDetector(batch_size=64)); where it "
+    "is the graphics card's memory, use the processor: set JAX_PLATFORMS=cpu."
+)
+
 
 class PlainErrors(TyperGroup):
-    """Tell every error in a sentence, with exit code 2 where the user can mend it."""
+    """Say every error in a sentence, with exit code 2 where the user can mend it."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; no traceback reaches the user."""
         try:
             return super().invoke(ctx)
-        except AnomalyLabError as error:
-            err.print("[bold red]Error:[/]", end=" ")
-            err.print(str(error), markup=False, highlight=False)
-            raise typer.Exit(2) from error
         except KeyboardInterrupt:
             err.print("Interrupted. No file was left half-written.")
             raise typer.Exit(130) from None
-        except (OSError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
-            if os.environ.get("ANOMALY_LAB_DEBUG"):
+        except AnomalyLabError as error:
+            _say_error("Error", str(error))
+            raise typer.Exit(2) from error
+        except Exception as error:
+            typers_own = isinstance(error, typer.Abort) or hasattr(error, "exit_code")
+            if typers_own or os.environ.get("ANOMALY_LAB_DEBUG"):
                 raise
-            err.print(f"[bold red]Unexpected {type(error).__name__}:[/]", end=" ")
-            err.print(str(error), markup=False, highlight=False)
+            if _is_out_of_memory(error):
+                _say_error("Out of memory", str(error).split("\n")[0])
+                err.print(_LESS_MEMORY, markup=False, highlight=False)
+                raise typer.Exit(2) from error
+            _say_error(f"Unexpected {type(error).__name__}", str(error) or "it says no more")
             err.print("This should not happen. Set ANOMALY_LAB_DEBUG=1 to see where it comes from.")
             raise typer.Exit(1) from error
+
+
+def _say_error(kind: str, text: str) -> None:
+    err.print(f"[bold red]{kind}:[/]", end=" ")
+    err.print(text, markup=False, highlight=False)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell by the words: JAX and PyTorch raise a RuntimeError, TensorFlow an error of its own."""
+    words = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(words))
 
 
 app = typer.Typer(

@@ -30,8 +30,8 @@ def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
     ) as progress:
         task = progress.add_task("starting", total=None)
 
-        def move(done: int, total: int, what: str) -> None:
-            progress.update(task, completed=done, total=total, description=what)
+        def move(done: int, total: int, step: str) -> None:
+            progress.update(task, completed=done, total=total, description=step)
 
         yield move
 
@@ -52,11 +52,11 @@ def print_card(card: Any) -> None:
     table.add_column()
     for name, value in vars(card).items():
         if value not in ("", (), None):
-            table.add_row(name, Text(_told(value)))
+            table.add_row(name, Text(_text(value)))
     out.print(table)
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return "\n".join(map(str, value))
     if hasattr(value, "effect"):  # what a parameter does

@@ -19,7 +19,7 @@ from anomaly_lab.lessons.notebooks import student
 from anomaly_lab.lessons.source import Lesson
 from anomaly_lab.paths import check_writable, write_whole
 
-NEW, SAME, UPDATED, KEPT, BESIDE = "new", "unchanged", "updated", "yours", "beside yours"
+NEW, SAME, UPDATED, YOURS, BESIDE = "new", "unchanged", "updated", "yours", "beside yours"
 _STATE = ".anomaly_lab.json"
 
 
@@ -33,7 +33,7 @@ class Laid:
         Which one.
     path : Path
         The notebook to open.
-    what : str
+    status : str
         ``"new"``, ``"unchanged"``, ``"updated"`` (it had not been worked in), ``"yours"`` (worked
         in and left alone) or ``"beside yours"`` (the lesson has changed: the new notebook has a
         new name).
@@ -41,7 +41,7 @@ class Laid:
 
     lesson: Lesson
     path: Path
-    what: str
+    status: str
 
 
 @dataclass
@@ -72,7 +72,7 @@ class State:
             return cls()
         return state if isinstance(state.laid, dict) and isinstance(state.checked, dict) else cls()
 
-    def keep(self, folder: Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write it into the folder."""
         write_whole(folder / _STATE, json.dumps(asdict(self), indent=1).encode())
 
@@ -108,12 +108,12 @@ def lay(folder: Path, lessons: Sequence[Lesson]) -> list[Laid]:
     laid = []
     for lesson in lessons:
         content = nbformat.writes(student(lesson)).encode()
-        path, what = _place(folder, lesson, _hash(content), state.laid.get(lesson.number))
-        if what in (NEW, UPDATED, BESIDE):
+        path, status = _place(folder, lesson, _hash(content), state.laid.get(lesson.number))
+        if status in (NEW, UPDATED, BESIDE):
             write_whole(path, content)
         state.laid[lesson.number] = _hash(content)
-        laid.append(Laid(lesson, path, what))
-        state.keep(folder)
+        laid.append(Laid(lesson, path, status))
+        state.save(folder)
     return laid
 
 
@@ -127,7 +127,7 @@ def _place(folder: Path, lesson: Lesson, new: str, before: str | None) -> tuple[
         if there == before:
             return path, UPDATED
         if before == new:
-            return path, KEPT
+            return path, YOURS
         n += 1
         path = folder / f"{lesson.slug}_{n}.ipynb"
     return path, BESIDE if n > 1 else NEW
@@ -158,7 +158,7 @@ def notebooks(folder: Path, lessons: Sequence[Lesson]) -> dict[str, Path]:
 
 
 def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limits) -> list[Result]:
-    """Run a student's notebook and remember what came; one that has not changed is not run again.
+    """Run a student's notebook and remember the results; one that has not changed is not run again.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     lesson, path : Lesson, Path
         What to check, and the notebook.
     state : State
-        What is remembered; it is brought up to date and kept.
+        What is remembered; it is brought up to date and saved.
     limits : Limits
         Of the run.
 
@@ -193,7 +193,7 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
         results = run(path, lesson, folder, limits)
     state.checked[lesson.number] = content
     state.results |= {result.exercise: asdict(result) for result in results}
-    state.keep(folder)
+    state.save(folder)
     return results
 
 

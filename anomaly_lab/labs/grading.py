@@ -77,7 +77,7 @@ def grade(
     submissions: Path,
     lessons: Sequence[Lesson],
     *,
-    kept: Path | None = None,
+    resume: Path | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -90,15 +90,15 @@ def grade(
         A folder with one file or one folder a student; hidden ones are left out.
     lessons : sequence of Lesson
         What was set.
-    kept : Path, optional
-        A file that keeps each notebook's grades as they come. Where it exists, a notebook that has
-        not changed is not run again: so grading goes on after an interruption.
+    resume : Path, optional
+        A file that each notebook's grades are written to as they come. Where it exists, a notebook
+        that has not changed is not run again: so grading goes on after an interruption.
     limits : Limits, optional
         Of each notebook.
     workers : int, optional
         How many at a time; by default one a core.
     progress : callable, optional
-        Called as ``progress(done, total, what)``.
+        Called as ``progress(done, total, student)``.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def grade(
         raise InputError(f"Expected one file or folder a student in {submissions}; it is empty.")
     tasks = [t for path, name in _names(students) for t in _tasks(path, name, lessons)]
     limits = limits or Limits()
-    known = _Kept(kept, limits)
+    known = _Known(resume, limits)
     stop = Event()
 
     def one(task: _Task) -> list[Grade]:
@@ -205,7 +205,7 @@ def _line(message: str) -> str:
     return " ".join(message.split())[:500]
 
 
-class _Kept:
+class _Known:
     """Grades of notebooks that are done, one line of JSON each, in a file or nowhere."""
 
     def __init__(self, path: Path | None, limits: Limits):

@@ -35,14 +35,14 @@ class Finding:
     ----------
     check : str
         Its name.
-    told : str
+    message : str
         What holds; or what should, what came instead and what to do.
     holds : bool
         Whether nothing is missing.
     """
 
     check: str
-    told: str
+    message: str
     holds: bool = True
 
 
@@ -66,13 +66,13 @@ def examine(
     detector : type
         The class; its card need not be complete.
     progress : callable, optional
-        Called as ``progress(done, total, what)`` before each check.
+        Called as ``progress(done, total, check)`` before each check.
 
     Returns
     -------
     list of Finding
         One a check; of those of scikit-learn's suite the failed ones, or one where all passed. A
-        detector that cannot be fitted at all is told that alone.
+        detector that cannot be fitted at all gets that finding alone.
     """
     found = []
     for step in _to_begin_with(detector):
@@ -90,8 +90,8 @@ def examine(
         else:
             passed += 1
     if passed == sum(not step.ours for step in steps):
-        told = f"All {passed} checks of scikit-learn's own suite pass, or do not apply."
-        found.append(Finding("check_estimator", told))
+        message = f"All {passed} checks of scikit-learn's own suite pass, or do not apply."
+        found.append(Finding("check_estimator", message))
     return found
 
 
@@ -99,12 +99,14 @@ def hints(detector: type[Detector]) -> list[str]:
     """Return what the detector's page in the gallery would lack, which is no fault."""
     card = getattr(detector, "card", None)
     found = [
-        f"The card has no {field}, so the detector's page in the gallery will not show {told}."
-        for field, told in _PAGE.items()
+        f"The card has no {field}, so the detector's page in the gallery will not show {content}."
+        for field, content in _PAGE.items()
         if isinstance(card, Card) and not getattr(card, field)
     ]
-    told = detector.__doc__ or ""
-    unknown = [name for name in inspect.signature(detector).parameters if f"{name} :" not in told]
+    docstring = detector.__doc__ or ""
+    unknown = [
+        name for name in inspect.signature(detector).parameters if f"{name} :" not in docstring
+    ]
     if unknown:
         found.append(
             f"The docstring has no '{unknown[0]} : ...' under Parameters, so the page will not "
@@ -212,9 +214,8 @@ def _tried(step: _Step, detector: type[Detector]) -> Finding:
     except SkipTest:
         return Finding(step.name, "It does not apply here.")
     except AssertionError as error:
-        told = shortened(str(error))
-        return Finding(step.name, f"{step.should} Not so: {told}", holds=False)
+        return Finding(step.name, f"{step.should} Not so: {shortened(str(error))}", holds=False)
     except (Exception, SystemExit) as error:
-        told = f"it stopped with {sentence(error, detector.__module__)}."
-        return Finding(step.name, f"{step.should} Not so: {told}", holds=False)
+        stopped = f"it stopped with {sentence(error, detector.__module__)}."
+        return Finding(step.name, f"{step.should} Not so: {stopped}", holds=False)
     return Finding(step.name, f"{step.should} {more or ''}".strip())

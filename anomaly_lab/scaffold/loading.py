@@ -12,7 +12,7 @@ from types import ModuleType
 from anomaly_lab.contract import Detector
 from anomaly_lab.errors import InputError, nearest
 
-_LONGEST = 300  # characters of a message that are told
+_LONGEST = 300  # characters of a message that are shown
 
 
 def load(target: str) -> type[Detector]:
@@ -90,11 +90,11 @@ def sentence(error: BaseException, module: str) -> str:
     """Return an error's kind and message on one line, and where in a module it came up."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    told = f"{type(error).__name__}: {shortened(str(error))}"
+    message = f"{type(error).__name__}: {shortened(str(error))}"
     for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
         if f"{module}.".startswith(f"{frame.f_globals.get('__name__')}."):
-            return f"{told} ({frame.f_code.co_filename}, line {line})"
-    return told
+            return f"{message} ({frame.f_code.co_filename}, line {line})"
+    return message
 
 
 def shortened(text: str) -> str:

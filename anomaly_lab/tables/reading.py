@@ -22,7 +22,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Where the file cannot be read, or its columns or rows cannot be told.
+        Where the file cannot be read, or its columns or rows cannot be recognised.
     """
     _check_file(path)
     ending = suffix(path)
