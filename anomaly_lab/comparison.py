@@ -38,7 +38,7 @@ METRICS = (
     "fit_seconds",
     "score_seconds",
 )
-_VALIDATION_SHARE = 0.2  # of the rows not for testing, kept with labels for rules that need them
+_VALIDATION_SHARE = 0.2  # of the rows not for testing, with labels, for rules that need them
 _TOP_ROWS = 8
 _PACKAGES = ("anomaly-lab", "numpy", "pandas", "scikit-learn", "keras", "jax")
 
@@ -237,7 +237,7 @@ def leader(stats: pd.DataFrame, metric: str) -> str | None:
     stats : DataFrame
         Index: detectors. Columns: ``mean`` and ``sd`` over seeds.
     metric : str
-        One of `METRICS`, which tells which end is the good one.
+        One of `METRICS`, which says which end is the good one.
     """
     if metric == "false_positive_rate":
         return None
@@ -273,7 +273,7 @@ def compare(
         seeds the detectors that draw at random.
     threshold : Threshold or str, default "quantile:0.95"
         The rule that sets each cutoff on calibration rows. Rules that need labels get labelled
-        validation rows, kept apart from fitting and test rows.
+        validation rows, apart from fitting and test rows.
     contamination : float, default 0
         Share of anomalies among the fitting rows, unlabelled.
     impute : {None, "median"}, default None

@@ -70,13 +70,13 @@ def split(
     seed : int, default 0
         Seed of the random choice.
     test : float, default 0.3
-        Share of the normal rows, and of the anomalies, that is kept for testing.
+        Share of the normal rows, and of the anomalies, that is set aside for testing.
     calibrate : float, default 0.25
         Share of the other normal rows that sets the cutoff.
     contamination : float, default 0
         Share of anomalies among the fitting rows, unlabelled; in [0, 0.5).
     validation : float, default 0
-        Share of the rows that are not for testing, of either class, kept with their labels for
+        Share of the rows that are not for testing, of either class, set aside with their labels for
         rules such as `Cost` and `BestF`.
 
     Returns

@@ -57,6 +57,8 @@ class Threshold(ABC):
         InputError
             If a parameter is out of range, or the scores or labels cannot be used.
         """
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # where this fit fails, nothing is left of the one before
         self._check_parameters()
         values = _as_scores(scores)
         if not values.size:
@@ -326,7 +328,7 @@ class _LabelledRule(Threshold):
         if labels is None:
             raise InputError(
                 f"{self} needs labels: give it the scores and 0/1 labels of a validation part "
-                "kept aside for this, never those of the test rows."
+                "set aside for this, never those of the test rows."
             )
         truth = np.asarray(labels)
         if truth.shape != (n,):
@@ -455,10 +457,10 @@ def _as_scores(scores: ArrayLike) -> FloatArray:
     try:
         values = np.asarray(scores)
     except ValueError:
-        raise InputError("Scores must be one number a row, but came with ragged rows.") from None
+        raise InputError("Scores must be one number a row, but the rows are ragged.") from None
     if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise InputError(
-            "Scores must be a 1-D array of numbers, one a row, but came with shape "
+            "Scores must be a 1-D array of numbers, one a row, but have shape "
             f"{values.shape} and type {values.dtype}."
         )
     values = values.astype(np.float64, copy=False)

@@ -24,9 +24,6 @@ class Faultless(Detector):
 
     card = CARD
 
-    def __init__(self, threshold=None):
-        self.threshold = threshold
-
     def _fit(self, X):
         self.mean_ = X.mean(axis=0)
         return self._anomaly_score(X)
@@ -89,7 +86,7 @@ class CardIncomplete(Faultless):
     card = replace(CARD, title="", fails=" ")
 
 
-class ThresholdIgnored(Faultless):
+class OtherCutoff(Faultless):
     def fit(self, X, y=None):
         super().fit(X)
         self.offset_ = -1.0
@@ -126,8 +123,8 @@ class NoSuchData(Faultless):
 
 
 class NeedsArguments(Faultless):
-    def __init__(self, k, metric, threshold=None):
-        super().__init__(threshold)
+    def __init__(self, k, metric):
+        pass
 
 
 class WritesNothing(Detector):
@@ -145,8 +142,8 @@ class ReturnsNothing(Faultless):
 
 
 class Unstored(Faultless):
-    def __init__(self, k=3, threshold=None):
-        super().__init__(threshold)
+    def __init__(self, k=3):
+        pass
 
 
 class Exits(Faultless):

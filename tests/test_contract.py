@@ -11,11 +11,13 @@ from anomaly_lab import (
     AutoencoderDetector,
     CentroidDetector,
     IsolationForestDetector,
+    KNNDetector,
     PCADetector,
     all_detectors,
 )
-from anomaly_lab.contract import Detector
+from anomaly_lab.contract import Detector, UnfittedError
 from anomaly_lab.contract.testing import CHECKS, check_detector, easy_rows
+from anomaly_lab.errors import InputError
 
 # Settings that make a detector quick enough to be fitted a hundred times.
 QUICK = {
@@ -152,7 +154,7 @@ class HoldsLambda(CentroidDetector):
         return super()._fit(X)
 
 
-class IgnoresThreshold(CentroidDetector):
+class SetsItsCutoff(CentroidDetector):
     def fit(self, X, y=None):
         super().fit(X)
         self.offset_ = -1.0
@@ -168,8 +170,7 @@ class ScoresTogether(CentroidDetector):
 class BuildsInInit(Detector):
     card = CentroidDetector.card
 
-    def __init__(self, threshold=None):
-        self.threshold = threshold
+    def __init__(self):
         self.forest = IsolationForest()
 
     def _fit(self, X):
@@ -183,9 +184,31 @@ class EmptyCard(CentroidDetector):
     card = type(CentroidDetector.card)("empty", "", "", "", "", "", "", "")
 
 
-class NegativeErrors(CentroidDetector):
+class OffersErrors(KNNDetector):
+    """Squared distances by feature to the mean neighbour: parts of another number."""
+
     def _contributions(self, X):
-        return X - self.center_
+        nearest = self._neighbors.kneighbors(X - self._origin, return_distance=False)  # (n, k)
+        return (X - self._origin - self._neighbors._fit_X[nearest].mean(axis=1)) ** 2
+
+
+class OffersMeanErrors(CentroidDetector):
+    """Errors whose mean is the score, and not their sum."""
+
+    def _anomaly_score(self, X):
+        return self._contributions(X).mean(axis=1)
+
+
+class WrongSign(CentroidDetector):
+    def _contributions(self, X):
+        return -super()._contributions(X)
+
+
+class NegativeParts(CentroidDetector):
+    """They add up, and some are negative."""
+
+    def _contributions(self, X):
+        return super()._contributions(X) + np.array([1000.0, -1000.0, 0, 0, 0])
 
 
 FAULTS = [
@@ -203,11 +226,14 @@ FAULTS = [
     (ForgetsNames, "check_column_names"),
     (AnyWidth, "check_bad_input"),
     (HoldsLambda, "check_pickle"),
-    (IgnoresThreshold, "check_threshold_is_used"),
+    (SetsItsCutoff, "check_cutoff"),
     (ScoresTogether, "check_rows_are_judged_alone"),
     (BuildsInInit, "check_parameters_are_stored"),
     (EmptyCard, "check_card"),
-    (NegativeErrors, "check_contributions"),
+    (OffersErrors, "check_contributions: Each row's contributions must add up"),
+    (OffersMeanErrors, "check_contributions: Each row's contributions must add up"),
+    (WrongSign, "check_contributions: contributions must not be negative"),
+    (NegativeParts, "check_contributions: contributions must not be negative"),
 ]
 
 
@@ -218,7 +244,7 @@ def test_the_suite_finds(faulty, check):
 
 
 def test_every_check_is_proved_by_a_fault():
-    proved = {check for _, check in FAULTS}
+    proved = {check.partition(":")[0] for _, check in FAULTS}
     # check_scores and check_sign_bridge: below
     assert proved == {c.__name__ for c in CHECKS} - {"check_scores", "check_sign_bridge"}
 
@@ -242,6 +268,19 @@ def test_the_suite_finds_wrong_shapes_and_bridges(faulty, check):
         check_detector(faulty())
 
 
+def test_contributions_are_offered_where_the_score_is_a_sum():
+    offering = {name for name, kind in all_detectors().items() if hasattr(kind(), "contributions")}
+    assert offering == {"autoencoder", "centroid", "empirical_tail", "pca"}
+
+
+def test_a_fit_that_fails_leaves_nothing_to_score_with():
+    model = KNNDetector().fit(easy_rows()[0])
+    with pytest.raises(InputError, match="at least 6 fitting rows"):
+        model.fit(np.zeros((3, 2)))
+    with pytest.raises(UnfittedError, match="not fitted yet"):
+        model.anomaly_score(np.zeros((1, 2)))
+
+
 # --- What only the autoencoder promises ----------------------------------------------------------
 
 
@@ -252,5 +291,5 @@ def test_the_autoencoder_leaves_its_networks_open_to_see():
     assert code.shape == (100, model.encoder_.output_shape[-1])
     assert code.shape[1] < 5
     errors = ((judged - model.reconstruct(judged)) / fit.std(axis=0)) ** 2 / model.error_scale_
-    np.testing.assert_allclose(model.contributions(judged), errors, rtol=1e-9)
+    np.testing.assert_allclose(model.contributions(judged), errors / 5, rtol=1e-9)
     np.testing.assert_allclose(model.anomaly_score(judged), errors.mean(axis=1), rtol=1e-9)

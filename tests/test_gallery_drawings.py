@@ -70,7 +70,7 @@ def test_a_card_has_what_its_page_shows(name: str) -> None:
     assert card.failure
     assert detector._draw is not Detector._draw
     assert detector._draw.__doc__
-    settings = set(inspect.signature(detector).parameters) - {"random_state", "threshold"}
+    settings = set(inspect.signature(detector).parameters) - {"random_state"}
     assert bool(card.sweep) == bool(settings)
     if card.sweep:
         assert card.sweep.parameter in settings

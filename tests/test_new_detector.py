@@ -155,7 +155,7 @@ def test_the_detector_has_a_page_in_the_gallery(rebuilt: Path) -> None:
     assert len(page.select("figure.picture svg")) == 3  # the idea, the failure, the sweep
     assert page.select("math")
     parameters = [row.td.text for row in page.select("table tr") if row.td]
-    assert parameters == ["power", "threshold"]
+    assert parameters == ["power"]
 
 
 def test_the_detector_stands_in_the_gallery(rebuilt: Path) -> None:

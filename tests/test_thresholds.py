@@ -78,6 +78,24 @@ def test_refit_forgets_and_parameters_stay(rule):
 
 
 @each_rule
+def test_a_fit_that_fails_leaves_nothing_of_the_one_before(rule):
+    rule = copy.deepcopy(rule).fit(*draw(0))
+    with pytest.raises(InputError):
+        rule.fit([])
+    assert vars(rule).keys() == set(rule.bounds)
+    with pytest.raises(InputError, match="no cutoff yet"):
+        rule.predict([0.0])
+
+
+def test_a_pot_that_cannot_be_fitted_again_has_neither_cutoff_nor_tail():
+    rule = POT(RISK, LEVEL).fit(np.random.default_rng(0).exponential(size=1000))
+    with pytest.raises(InputError, match="scores above its initial threshold"):
+        rule.fit(np.ones(1000))
+    assert not hasattr(rule, "tail_")
+    assert not hasattr(rule, "cutoff_")
+
+
+@each_rule
 def test_fit_leaves_its_input_alone(rule):
     scores, labels = draw()
     scores.flags.writeable = labels.flags.writeable = False

@@ -48,7 +48,7 @@ pd.set_option("display.max_colwidth", None)
 # A detector is one class that derives from `Detector`. It writes four things:
 #
 # - `__init__` stores the parameters and does nothing else, because a detector is copied by its
-#   parameters whenever it is fitted on another split.
+#   parameters whenever it is fitted on another split. A method without parameters needs none.
 # - `_fit(X)` learns from the [fitting rows](../glossary.md#fitting-rows), keeps what it learnt in
 #   attributes whose names end in `_`, and returns the anomaly scores of those rows.
 # - `_anomaly_score(X)` returns one number a row: **the higher, the more anomalous**.
@@ -57,7 +57,7 @@ pd.set_option("display.max_colwidth", None)
 # The base class does the rest, once for all detectors. It refuses rows that cannot be used, sets
 # the [cutoff](../glossary.md#cutoff), and offers scikit-learn's methods (`predict`,
 # `score_samples`, `decision_function`) with scikit-learn's signs. One more method is optional:
-# `_contributions(X)`, what each column adds to the score.
+# `_contributions(X)`, what each column adds to the score, where the score is such a sum.
 
 # %% [markdown]
 # ## An idea: count bits of surprise
@@ -168,9 +168,6 @@ class TailDetector(Detector):
 
     card: ClassVar[Card] = TAIL_CARD
 
-    def __init__(self, threshold=None):
-        self.threshold = threshold
-
     def _fit(self, X):
         self.sorted_ = np.sort(X, axis=0)
         return self._bits(X, new=0).sum(axis=1)
@@ -274,9 +271,8 @@ class DensityDetector(Detector):
         reference="Parzen (1962), doi:10.1214/aoms/1177704472",
     )
 
-    def __init__(self, bandwidth=1.0, threshold=None):
+    def __init__(self, bandwidth=1.0):
         self.bandwidth = bandwidth
-        self.threshold = threshold
 
     def _fit(self, X):
         self.density_ = KernelDensity(bandwidth=self.bandwidth).fit(X)
@@ -729,10 +725,9 @@ class DirectionsDetector(Detector):
         reference="Donoho and Gasko (1992), doi:10.1214/aos/1176348890",
     )
 
-    def __init__(self, n_directions=200, random_state=0, threshold=None):
+    def __init__(self, n_directions=200, random_state=0):
         self.n_directions = n_directions
         self.random_state = random_state
-        self.threshold = threshold
 
     def _fit(self, X):
         self.directions_ = np.random.normal(size=(X.shape[1], self.n_directions))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABCMeta, abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -11,9 +10,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from anomaly_lab import thresholds
 from anomaly_lab.contract.card import Card
 from anomaly_lab.errors import AnomalyLabError, InputError
 
@@ -24,20 +22,24 @@ class UnfittedError(AnomalyLabError, NotFittedError):
     """A detector or model that was asked for scores before it was fitted."""
 
 
-def _explains(detector: Detector) -> bool:
-    if type(detector)._contributions is Detector._contributions:
-        raise AttributeError(
-            f"{type(detector).__name__} cannot say which feature made a score: "
-            "its score is not a sum over features."
+def require_fitted(what: BaseEstimator, attribute: str) -> None:
+    """Raise `UnfittedError` before `fit`, which sets `attribute` last of all."""
+    if not hasattr(what, attribute):
+        raise UnfittedError(
+            f"This {type(what).__name__} is not fitted yet: call fit(rows) with normal rows first."
         )
-    return True
+
+
+def _offers_contributions(detector: Detector) -> bool:
+    return type(detector)._contributions is not Detector._contributions
 
 
 class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of every detector: validation, signs and the cutoff, written once.
 
     A detector writes ``__init__``, which stores parameters and nothing else, `_fit` and
-    `_anomaly_score`; where the score is a sum over features it also writes `_contributions`.
+    `_anomaly_score`. Where the score is a sum of terms over the features, none of them negative, it
+    also writes `_contributions`.
 
     Attributes
     ----------
@@ -46,7 +48,8 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     training_scores_ : ndarray of shape (n,)
         Anomaly scores of the fitting rows, as `_fit` returned them.
     offset_ : float
-        ``decision_function = score_samples - offset_``; the negative of the cutoff.
+        Minus the 0.95 quantile of `training_scores_`, which is the cutoff of `predict`. Other rules
+        set the cutoff of an `AnomalyModel`.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (d,)
@@ -54,7 +57,6 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
     """
 
     card: ClassVar[Card]
-    threshold: thresholds.Threshold | str | None
 
     @abstractmethod
     def _fit(self, X: Array) -> Array:
@@ -65,7 +67,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """Return the anomaly scores of `X`, shape (n, d), as an array of shape (n,)."""
 
     def _contributions(self, X: Array) -> Array:
-        """Return what each feature adds to the score, shape (n, d); only where there is a story."""
+        """Return what each feature adds to the score, shape (n, d): terms whose sum it is."""
         raise NotImplementedError
 
     def _draw(self, ax: Any, row: Array) -> None:
@@ -97,13 +99,10 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         InputError
             Where `X` is not a finite numeric table, or a parameter has no meaning.
         """
+        vars(self).pop("offset_", None)  # where the fit fails, nothing half fitted is put to use
         rows = self._validate(X, reset=True)
         self.training_scores_ = self._fit(rows)
-        if self.threshold is None:
-            self.offset_ = -float(np.quantile(self.training_scores_, 0.95))
-        else:
-            rule = copy.deepcopy(thresholds.parse(self.threshold))
-            self.offset_ = -rule.fit(self.training_scores_).cutoff_
+        self.offset_ = -float(np.quantile(self.training_scores_, 0.95))
         return self
 
     def anomaly_score(self, X: npt.ArrayLike) -> Array:
@@ -117,7 +116,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         ndarray of shape (n,)
-            The anomaly scores; their unit is told by ``card.score``.
+            The anomaly scores, in the unit that ``card.score`` names.
 
         Raises
         ------
@@ -140,9 +139,12 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         """Return -1 for flagged rows and +1 for the others, as scikit-learn does."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    @available_if(_explains)
+    @available_if(_offers_contributions)
     def contributions(self, X: npt.ArrayLike) -> Array:
         """Split each row's score over its features: which feature makes the row stand out?
+
+        Offered where the score is a sum over the features; ``hasattr(detector, "contributions")``
+        asks for it.
 
         Parameters
         ----------
@@ -152,14 +154,15 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         ndarray of shape (n, d)
-            Non-negative; the larger, the more the feature contributes.
+            Finite, none negative; a row's add up to its anomaly score, so that each is a share of
+            it.
         """
         return self._contributions(self._validate(X, reset=False))
 
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         """Return `X` as finite float64 of shape (n, d), or say what is wrong with it."""
         if not reset:
-            self._check_fitted()
+            require_fitted(self, "offset_")
         _refuse_missing(X)
         try:
             return validate_data(
@@ -168,15 +171,6 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         except ValueError as error:
             raise InputError(f"{type(self).__name__}: {error}") from error
 
-    def _check_fitted(self) -> None:
-        try:
-            check_is_fitted(self, "offset_")
-        except NotFittedError:
-            name = type(self).__name__
-            raise UnfittedError(
-                f"This {name} is not fitted yet: call fit(rows) with normal rows first."
-            ) from None
-
 
 def _refuse_missing(X: Any) -> None:
     """Name the columns of a DataFrame that hold missing values; arrays have no names."""
@@ -184,8 +178,8 @@ def _refuse_missing(X: Any) -> None:
         return
     missing = X.isna().sum()
     if missing.any():
-        told = ", ".join(f"{name!r} ({n})" for name, n in missing[missing > 0].items())
+        columns = ", ".join(f"{name!r} ({n})" for name, n in missing[missing > 0].items())
         raise InputError(
-            f"Expected rows without missing values; input X contains NaN in the columns {told}. "
+            f"Expected rows without missing values; input X contains NaN in the columns {columns}. "
             "Fill them in or drop those rows first."
         )

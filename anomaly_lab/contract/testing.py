@@ -56,7 +56,7 @@ def easy_rows(seed: int = 0) -> tuple[Array, Array, npt.NDArray[np.int8]]:
 
 
 def check_card(detector: Detector) -> None:
-    """The class tells what it is: every field of its card is filled in."""
+    """The class says what it is: every field of its card is filled in."""
     card = getattr(type(detector), "card", None)
     assert isinstance(card, Card), "Give the class a `card = Card(...)` that describes the method."
     required = [field.name for field in fields(card) if field.default is MISSING]
@@ -72,7 +72,6 @@ def check_parameters_are_stored(detector: Detector) -> None:
     before = detector.get_params()
     extra = set(vars(detector)) - set(before)
     assert not extra, f"__init__ must store its parameters only, it also set {sorted(extra)}."
-    assert "threshold" in before, "Spell `threshold=None` out in __init__ and store it."
     model = clone(detector)
     held = model.get_params()
     model.fit(easy_rows()[0])
@@ -109,9 +108,9 @@ def check_rows_are_judged_alone(detector: Detector) -> None:
     fit, judged, _ = easy_rows()
     model = clone(detector).fit(fit)
     together = model.anomaly_score(judged)
-    told = "A row's score must not depend on which other rows are scored with it"
-    _assert_same(model.anomaly_score(judged[::-1])[::-1], together, f"{told}: reversed order.")
-    _assert_same(model.anomaly_score(judged[:1]), together[:1], f"{told}: scored alone.")
+    rule = "A row's score must not depend on which other rows are scored with it"
+    _assert_same(model.anomaly_score(judged[::-1])[::-1], together, f"{rule}: reversed order.")
+    _assert_same(model.anomaly_score(judged[:1]), together[:1], f"{rule}: scored alone.")
 
 
 def check_sign_bridge(detector: Detector) -> None:
@@ -119,23 +118,24 @@ def check_sign_bridge(detector: Detector) -> None:
     fit, judged, _ = easy_rows()
     model = clone(detector).fit(fit)
     scores = model.anomaly_score(judged)
-    told = "Leave score_samples, decision_function and predict to the base class"
-    _assert_same(model.score_samples(judged), -scores, f"{told}: score_samples = -anomaly_score.")
+    advice = "Leave score_samples, decision_function and predict to the base class"
+    _assert_same(model.score_samples(judged), -scores, f"{advice}: score_samples = -anomaly_score.")
     _assert_same(
         model.decision_function(judged),
         -scores - model.offset_,
-        f"{told}: decision_function = score_samples - offset_.",
+        f"{advice}: decision_function = score_samples - offset_.",
     )
     flagged = np.where(scores > -model.offset_, -1, 1)
-    assert np.array_equal(model.predict(judged), flagged), f"{told}: predict is -1 when flagged."
+    assert np.array_equal(model.predict(judged), flagged), f"{advice}: predict is -1 when flagged."
 
 
-def check_threshold_is_used(detector: Detector) -> None:
-    """`offset_` is the negative of the cutoff that the threshold rule sets."""
-    fit, _, _ = easy_rows()
-    model = clone(detector).set_params(threshold="fixed:0.125").fit(fit)
-    assert model.offset_ == -0.125, (
-        f"With threshold='fixed:0.125' offset_ must be -0.125, got {model.offset_}."
+def check_cutoff(detector: Detector) -> None:
+    """`offset_` is minus the 0.95 quantile of the training scores."""
+    model = clone(detector).fit(easy_rows()[0])
+    expected = -float(np.quantile(model.training_scores_, 0.95))
+    assert model.offset_ == expected, (
+        f"Leave offset_ to the base class: expected minus the 0.95 quantile of training_scores_, "
+        f"{expected}, got {model.offset_}."
     )
 
 
@@ -156,7 +156,7 @@ def check_labels_are_never_read(detector: Detector) -> None:
 def check_global_random_state(detector: Detector) -> None:
     """Fitting and scoring neither read nor change the global random state."""
     fit, judged, _ = easy_rows()
-    kept = (random.getstate(), np.random.get_state())  # noqa: NPY002
+    states = (random.getstate(), np.random.get_state())  # noqa: NPY002
     try:
         scores = []
         for seed in (20_260_719, 20_260_720):  # unlikely to be what a detector seeds with
@@ -175,8 +175,8 @@ def check_global_random_state(detector: Detector) -> None:
             "draw from np.random.default_rng(random_state).",
         )
     finally:
-        random.setstate(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def check_refit(detector: Detector) -> None:
@@ -185,7 +185,7 @@ def check_refit(detector: Detector) -> None:
     model = clone(detector).fit(fit)
     first = model.anomaly_score(judged)
     scores = model.fit(easy_rows(1)[0]).fit(fit).anomaly_score(judged)
-    _assert_same(scores, first, "A refit must give the same scores: nothing may be kept over.")
+    _assert_same(scores, first, "A refit must give the same scores: nothing may be left over.")
 
 
 def check_pickle(detector: Detector) -> None:
@@ -230,16 +230,24 @@ def check_bad_input(detector: Detector) -> None:
 
 
 def check_contributions(detector: Detector) -> None:
-    """Where there are feature errors: one non-negative number a row and feature."""
+    """Where there are contributions: finite, none negative, and each row's sum is its score."""
     if not hasattr(detector, "contributions"):
         return
     fit, judged, _ = easy_rows()
-    errors = clone(detector).fit(fit).contributions(judged)
-    assert errors.shape == judged.shape, (
-        f"contributions must have the shape of the rows, {judged.shape}, got {errors.shape}."
+    model = clone(detector).fit(fit)
+    parts, scores = model.contributions(judged), model.anomaly_score(judged)
+    assert parts.shape == judged.shape, (
+        f"contributions must have the shape of the rows, {judged.shape}, got {parts.shape}."
     )
-    assert np.isfinite(errors).all(), "contributions must be finite."
-    assert (errors >= 0).all(), "contributions must not be negative."
+    assert np.isfinite(parts).all(), "contributions must be finite."
+    assert (parts >= 0).all(), (
+        "contributions must not be negative, since they are shown as shares of the score. Leave "
+        "_contributions out where the score is no sum of such terms."
+    )
+    assert np.allclose(parts.sum(axis=1), scores, rtol=1e-9, atol=0), (
+        "Each row's contributions must add up to its anomaly score. Leave _contributions out where "
+        "the score is no sum over the features."
+    )
 
 
 CHECKS: tuple[Callable[[Detector], None], ...] = (
@@ -249,7 +257,7 @@ CHECKS: tuple[Callable[[Detector], None], ...] = (
     check_scores,
     check_rows_are_judged_alone,
     check_sign_bridge,
-    check_threshold_is_used,
+    check_cutoff,
     check_labels_are_never_read,
     check_global_random_state,
     check_refit,

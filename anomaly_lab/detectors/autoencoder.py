@@ -12,7 +12,6 @@ from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.neural.encoder_decoder import EncoderDecoder
 from anomaly_lab.neural.networks import Objective, Rows
-from anomaly_lab.thresholds import Threshold
 
 _FLOOR = 0.1  # share of the mean error below which no feature's typical error counts
 
@@ -51,7 +50,7 @@ class AutoencoderDetector(EncoderDecoder, Detector):
         Share of the fitting rows that is held back to decide when to stop. With fewer than
         1 / `validation_fraction` rows nothing is held back.
     patience : int, default 10
-        Epochs without improvement after which training stops; the best weights are kept.
+        Epochs without improvement after which training stops; the best weights stay.
     random_state : int, default 0
         Seed of the first weights, the order of the rows, the noise and the held-back rows.
     verbose : bool, default False
@@ -59,8 +58,6 @@ class AutoencoderDetector(EncoderDecoder, Detector):
     build : callable, optional
         ``build(d) -> (encoder, decoder)``: Keras models of your own for standardised rows of d
         features, instead of `hidden`, `bottleneck` and `activation`.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -137,7 +134,6 @@ class AutoencoderDetector(EncoderDecoder, Detector):
         random_state: int = 0,
         verbose: bool = False,
         build: Callable[[int], tuple[Any, Any]] | None = None,
-        threshold: Threshold | str | None = None,
     ):
         self.hidden = hidden
         self.bottleneck = bottleneck
@@ -152,20 +148,23 @@ class AutoencoderDetector(EncoderDecoder, Detector):
         self.random_state = random_state
         self.verbose = verbose
         self.build = build
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         self._fit_networks(X)
         self.error_scale_ = np.ones(X.shape[1])
         if self.scale_errors:
-            typical = self._contributions(X).mean(axis=0)
+            typical = self._errors(X).mean(axis=0)
             self.error_scale_ = typical + _FLOOR * typical.mean() + np.finfo(np.float32).tiny
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return self._contributions(X).mean(axis=1)
+        return self._errors(X).mean(axis=1)
 
     def _contributions(self, X: Array) -> Array:
+        return self._errors(X) / X.shape[1]
+
+    def _errors(self, X: Array) -> Array:
+        """Return each feature's squared error in units of `error_scale_`, (n, d)."""
         rows = self._standardize(X)
         return (rows - self._rebuild(rows)) ** 2 / self.error_scale_
 

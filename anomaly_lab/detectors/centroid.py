@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure
-from anomaly_lab.thresholds import Threshold
 
 
 class CentroidDetector(Detector):
@@ -13,11 +12,6 @@ class CentroidDetector(Detector):
 
     It knows nothing of how features go together. A method that does not beat it has learnt
     nothing that the mean does not know.
-
-    Parameters
-    ----------
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -52,9 +46,6 @@ class CentroidDetector(Detector):
             cure=Case("shapes/disc"),
         ),
     )
-
-    def __init__(self, threshold: Threshold | str | None = None):
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         self.center_ = X.mean(axis=0)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure
-from anomaly_lab.thresholds import Threshold
 
 _ROUNDING = 1e-12  # third moments up to this are no skewness, but rounding
 
@@ -19,11 +18,6 @@ class EmpiricalTailDetector(Detector):
     tail the share at or above it. The negative logarithms are summed over the features three times:
     of all left tails, of all right tails, and of the tail on the side to which the feature is
     skewed. The largest of the three sums is the score.
-
-    Parameters
-    ----------
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -72,9 +66,6 @@ class EmpiricalTailDetector(Detector):
             cure=Case("shapes/level"),
         ),
     )
-
-    def __init__(self, threshold: Threshold | str | None = None):
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         self.sorted_ = np.sort(X, axis=0)

@@ -16,7 +16,6 @@ from anomaly_lab.detectors import get_detector
 from anomaly_lab.detectors.autoencoder import AutoencoderDetector
 from anomaly_lab.detectors.knn import KNNDetector
 from anomaly_lab.errors import InputError
-from anomaly_lab.thresholds import Threshold
 
 _FEWEST = 20  # fitting rows below which none is held back
 _IQR_OF_NORMAL = 1.349  # interquartile range of the normal distribution with standard deviation 1
@@ -29,14 +28,14 @@ class EnsembleDetector(Detector):
     """Mean or maximum of several detectors' scores, each made comparable first.
 
     A distance and a squared error have no common unit. So some fitting rows are held back and
-    scored by detectors that have not seen them. Any score is then told as how many robust standard
+    scored by detectors that have not seen them. Any score is then given as how many robust standard
     deviations it lies above the median of these.
 
     Parameters
     ----------
     detectors : sequence of Detector or str, optional
-        The members, or their names; they are copied, never changed, and their own ``threshold``
-        plays no part. An autoencoder and k-nearest neighbours by default.
+        The members, or their names; they are copied, never changed. An autoencoder and k-nearest
+        neighbours by default.
     combine : {"mean", "maximum"}, default "mean"
         Whether the members average their judgement, or the most alarmed one decides.
     calibration_fraction : float, default 0.2
@@ -46,8 +45,6 @@ class EnsembleDetector(Detector):
     random_state : int, default 0
         Seed of the rows held back. It is added to the ``random_state`` of the members that have
         one, so that members with different seeds stay different.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -114,13 +111,11 @@ class EnsembleDetector(Detector):
         combine: Literal["mean", "maximum"] = "mean",
         calibration_fraction: float = 0.2,
         random_state: int = 0,
-        threshold: Threshold | str | None = None,
     ):
         self.detectors = detectors
         self.combine = combine
         self.calibration_fraction = calibration_fraction
         self.random_state = random_state
-        self.threshold = threshold
 
     def prepare(self) -> None:
         """Prepare every member."""
@@ -130,10 +125,10 @@ class EnsembleDetector(Detector):
 
     def _fit(self, X: Array) -> Array:
         self._check_parameters()
-        kept, held_back = self._split(len(X))
+        fit, held_back = self._split(len(X))
         fresh = None
         if len(held_back):
-            self._fit_members(X[kept])
+            self._fit_members(X[fit])
             fresh = self._member_scores(X[held_back])
         seen = self._fit_members(X)
         self.center_, self.scale_ = _center_and_scale(seen if fresh is None else fresh)
@@ -188,7 +183,6 @@ class EnsembleDetector(Detector):
                 f"{detector!r}."
             )
         copy: Detector = get_detector(detector)() if isinstance(detector, str) else clone(detector)
-        copy.set_params(threshold=None)
         own = copy.get_params(deep=False)
         if "random_state" in own:
             copy.set_params(random_state=self.random_state + (own["random_state"] or 0))

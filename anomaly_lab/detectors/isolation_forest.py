@@ -9,7 +9,6 @@ from sklearn.ensemble import IsolationForest
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
-from anomaly_lab.thresholds import Threshold
 
 
 class IsolationForestDetector(Detector):
@@ -23,8 +22,6 @@ class IsolationForestDetector(Detector):
         Rows drawn for each tree, without replacement; all of them where there are fewer.
     random_state : int, default 0
         Seed of the cuts.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     References
     ----------
@@ -65,12 +62,10 @@ class IsolationForestDetector(Detector):
         n_estimators: int = 200,
         max_samples: int = 256,
         random_state: int = 0,
-        threshold: Threshold | str | None = None,
     ):
         self.n_estimators = n_estimators
         self.max_samples = max_samples
         self.random_state = random_state
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         for name in ("n_estimators", "max_samples"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,9 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
-from anomaly_lab.thresholds import Threshold
 
-_BLOCK = 16_384  # rows scored at a time: bounds the memory for neighbours and their features
+_BLOCK = 16_384  # rows scored at a time: bounds the memory for neighbours
 _REDUCE: dict[str, Callable[..., Array]] = {
     "largest": np.max,
     "mean": np.mean,
@@ -29,8 +28,6 @@ class KNNDetector(Detector):
         Number k of neighbours looked at.
     method : {"largest", "mean", "median"}, default "largest"
         Which of the k distances is the score.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Notes
     -----
@@ -75,11 +72,9 @@ class KNNDetector(Detector):
         self,
         n_neighbors: int = 5,
         method: Literal["largest", "mean", "median"] = "largest",
-        threshold: Threshold | str | None = None,
     ):
         self.n_neighbors = n_neighbors
         self.method = method
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         if self.method not in _REDUCE:
@@ -99,13 +94,9 @@ class KNNDetector(Detector):
         return self._reduce(distances)
 
     def _anomaly_score(self, X: Array) -> Array:
+        blocks = (X[i : i + _BLOCK] - self._origin for i in range(0, len(X), _BLOCK))
         return np.concatenate(
-            [self._reduce(self._neighbors.kneighbors(block)[0]) for block in self._blocks(X)]
-        )
-
-    def _contributions(self, X: Array) -> Array:
-        return np.concatenate(
-            [(block - self._mean_neighbor(block)) ** 2 for block in self._blocks(X)]
+            [self._reduce(self._neighbors.kneighbors(block)[0]) for block in blocks]
         )
 
     def _draw(self, ax: Any, row: Array) -> None:
@@ -113,13 +104,6 @@ class KNNDetector(Detector):
         _, nearest = self._neighbors.kneighbors([row - self._origin])
         for neighbor in self._neighbors._fit_X[nearest[0]] + self._origin:
             ax.plot(*zip(row, neighbor, strict=True), color="black", linewidth=1)
-
-    def _blocks(self, X: Array) -> Iterator[Array]:
-        return (X[i : i + _BLOCK] - self._origin for i in range(0, len(X), _BLOCK))
-
-    def _mean_neighbor(self, X: Array) -> Array:
-        nearest = self._neighbors.kneighbors(X, return_distance=False)  # (n, k)
-        return self._neighbors._fit_X[nearest].mean(axis=1)
 
     def _reduce(self, distances: Array) -> Array:
         return _REDUCE[self.method](distances, axis=1)

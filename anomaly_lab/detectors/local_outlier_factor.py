@@ -9,7 +9,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
-from anomaly_lab.thresholds import Threshold
 
 _FLOOR = 0.01  # share of the mean reach below which no row's reach counts
 
@@ -22,8 +21,6 @@ class LocalOutlierFactorDetector(Detector):
     n_neighbors : int, default 20
         Number k of neighbours looked at. With k fitting rows or fewer, all other rows are looked
         at instead.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -80,9 +77,8 @@ class LocalOutlierFactorDetector(Detector):
         ),
     )
 
-    def __init__(self, n_neighbors: int = 20, threshold: Threshold | str | None = None):
+    def __init__(self, n_neighbors: int = 20):
         self.n_neighbors = n_neighbors
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         if not isinstance(self.n_neighbors, int | np.integer) or self.n_neighbors < 1:

@@ -9,7 +9,6 @@ from sklearn.decomposition import PCA
 
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
-from anomaly_lab.thresholds import Threshold
 
 
 class PCADetector(Detector):
@@ -27,8 +26,6 @@ class PCADetector(Detector):
         ``"residual"``: squared distance to the plane of the kept components. ``"mahalanobis"``:
         squared Mahalanobis distance with all components, which also sees rows that are extreme
         *within* the plane; `variance` and `n_components` then play no part.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -77,12 +74,10 @@ class PCADetector(Detector):
         variance: float = 0.7,
         n_components: int | None = None,
         distance: Literal["residual", "mahalanobis"] = "residual",
-        threshold: Threshold | str | None = None,
     ):
         self.variance = variance
         self.n_components = n_components
         self.distance = distance
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         self._check_parameters(X.shape[1])
@@ -92,7 +87,7 @@ class PCADetector(Detector):
         with np.errstate(invalid="ignore"):  # 0/0 where every row is the same
             pca = PCA(svd_solver=solver).fit(X - self.mean_)
         ratio = np.nan_to_num(pca.explained_variance_ratio_)
-        k = self._n_kept(ratio)
+        k = self._count_components(ratio)
         self.components_ = pca.components_[:k]
         self.explained_variance_ratio_ = ratio[:k]
         if self.distance == "mahalanobis":
@@ -116,7 +111,7 @@ class PCADetector(Detector):
                 ax.axline(self.mean_, self.mean_ + direction, color="black", linewidth=1)
             ax.plot(*zip(row, foot, strict=True), color="black", linestyle="--")
 
-    def _n_kept(self, ratio: Array) -> int:
+    def _count_components(self, ratio: Array) -> int:
         if self.n_components is not None:
             return self.n_components
         # The smallest k that holds the share. At least one direction is left out, so one feature
@@ -148,7 +143,7 @@ def _zca(components: Array, variances: Array, floor: float = 1e-2) -> Array:
     """
     d = components.shape[1]
     least = floor * variances.sum() / d or 1.0  # 1 where every row is the same
-    kept = components / np.sqrt(np.maximum(variances, least))[:, None]
+    whitened = components / np.sqrt(np.maximum(variances, least))[:, None]
     # Directions beyond the k that the rows span (n < d) have variance 0, hence `least`.
     rest = np.eye(d) - components.T @ components
-    return components.T @ kept + rest / np.sqrt(least)
+    return components.T @ whitened + rest / np.sqrt(least)

@@ -11,7 +11,6 @@ import numpy as np
 from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
 from anomaly_lab.neural import backend, networks
 from anomaly_lab.neural.encoder_decoder import EncoderDecoder
-from anomaly_lab.thresholds import Threshold
 
 _LARGEST_LOG_VARIANCE = 10.0  # of the code, up and down: its exponential stays a sane number
 
@@ -19,7 +18,7 @@ _LARGEST_LOG_VARIANCE = 10.0  # of the code, up and down: its exponential stays 
 class VariationalAutoencoderDetector(EncoderDecoder, Detector):
     """Error of rebuilding a row, plus how far its code is from what codes should be.
 
-    The encoder tells a normal distribution for each row's code: a mean and a variance for each
+    The encoder gives a normal distribution for each row's code: a mean and a variance for each
     unit. In training the decoder gets a draw from it, and has to rebuild the row; and the
     distribution is pulled towards the standard normal one. So neighbouring codes mean similar rows,
     and a unit that is not worth its price is left unused: its distribution is the standard normal
@@ -51,13 +50,11 @@ class VariationalAutoencoderDetector(EncoderDecoder, Detector):
         Share of the fitting rows that is held back to decide when to stop. With fewer than
         1 / `validation_fraction` rows nothing is held back.
     patience : int, default 10
-        Epochs without improvement after which training stops; the best weights are kept.
+        Epochs without improvement after which training stops; the best weights stay.
     random_state : int, default 0
         Seed of the first weights, the order of the rows, the draws and the held-back rows.
     verbose : bool, default False
         Whether to show a progress bar.
-    threshold : Threshold or str, optional
-        Rule that sets `offset_` from the training scores; None means their 0.95 quantile.
 
     Attributes
     ----------
@@ -136,7 +133,6 @@ class VariationalAutoencoderDetector(EncoderDecoder, Detector):
         patience: int = 10,
         random_state: int = 0,
         verbose: bool = False,
-        threshold: Threshold | str | None = None,
     ):
         self.hidden = hidden
         self.bottleneck = bottleneck
@@ -148,7 +144,6 @@ class VariationalAutoencoderDetector(EncoderDecoder, Detector):
         self.patience = patience
         self.random_state = random_state
         self.verbose = verbose
-        self.threshold = threshold
 
     def _fit(self, X: Array) -> Array:
         self._fit_networks(X)
@@ -165,7 +160,7 @@ class VariationalAutoencoderDetector(EncoderDecoder, Detector):
         return _mean_and_log_variance(networks.run(self.encoder_, rows), np)[0]
 
     def _networks(self, d: int, rng: np.random.Generator) -> tuple[Any, Any]:
-        return self._build_networks(d, "relu", rng, told=2)
+        return self._build_networks(d, "relu", rng, outputs_per_unit=2)
 
     def _layers(self) -> list[Any]:
         return [_sampled(self.encoder_, self.decoder_)]
@@ -185,7 +180,7 @@ def _add_draw(rows: networks.Rows, rng: np.random.Generator, width: int) -> netw
 
 
 def _sampled(encoder: Any, decoder: Any) -> Any:
-    """Return a network from ``(row, draw)`` to ``(row rebuilt from a drawn code, told code)``."""
+    """Return a network from ``(row, draw)`` to ``(row rebuilt from a drawn code, code)``."""
     keras = backend.load()
     d, width = encoder.input_shape[-1], decoder.input_shape[-1]
     inputs = keras.Input((d + width,))

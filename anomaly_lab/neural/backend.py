@@ -1,4 +1,4 @@
-"""Keras, once: which backend, where compiled code is kept, quiet logs.
+"""Keras, once: which backend, where compiled code is stored, quiet logs.
 
 The only module that imports Keras. Importing Keras takes seconds, so nothing calls `load` before a
 network is built.

@@ -114,11 +114,11 @@ class EncoderDecoder:
         self.history_ = networks.train(self._layers(), objective, fit, held_back, how, rng)
 
     def _build_networks(
-        self, d: int, activation: str, rng: np.random.Generator, told: int = 1
+        self, d: int, activation: str, rng: np.random.Generator, outputs_per_unit: int = 1
     ) -> tuple[Any, Any]:
         hidden = (128, 64) if self.hidden is None else tuple(self.hidden)
         try:
-            return networks.build(d, hidden, self._width(d), activation, rng, told)
+            return networks.build(d, hidden, self._width(d), activation, rng, outputs_per_unit)
         except ValueError as error:
             first_line = str(error).splitlines()[0]
             raise InputError(f"{type(self).__name__}: {first_line}") from error
@@ -147,6 +147,6 @@ class EncoderDecoder:
             verbose=self.verbose,
         )
 
-    def _require(self, holds: bool, name: str, expected: str, came: object) -> None:
+    def _require(self, holds: bool, name: str, expected: str, value: object) -> None:
         if not holds:
-            raise InputError(f"{type(self).__name__}: {name} must be {expected}, got {came!r}.")
+            raise InputError(f"{type(self).__name__}: {name} must be {expected}, got {value!r}.")

@@ -63,7 +63,7 @@ def build(
     bottleneck: int,
     activation: str,
     rng: np.random.Generator,
-    told: int = 1,
+    outputs_per_unit: int = 1,
 ) -> tuple[Any, Any]:
     """Return a fully connected encoder and decoder that mirror each other.
 
@@ -79,15 +79,15 @@ def build(
         Activation of the hidden layers; the code and the output are linear.
     rng : numpy.random.Generator
         Source of the first weights.
-    told : int, default 1
-        How many numbers the encoder tells of each unit of the code.
+    outputs_per_unit : int, default 1
+        How many numbers the encoder returns for each unit of the code.
 
     Returns
     -------
     encoder, decoder : keras.Sequential
-        ``(n, d) -> (n, told * bottleneck)`` and ``(n, bottleneck) -> (n, d)``.
+        ``(n, d) -> (n, outputs_per_unit * bottleneck)`` and ``(n, bottleneck) -> (n, d)``.
     """
-    encoder = _stack("encoder", d, [*hidden, told * bottleneck], activation)
+    encoder = _stack("encoder", d, [*hidden, outputs_per_unit * bottleneck], activation)
     decoder = _stack("decoder", bottleneck, [*reversed(hidden), d], activation)
     for network in (encoder, decoder):
         network.set_weights([_first_weights(w.shape, rng) for w in network.weights])
@@ -281,9 +281,9 @@ def _progress(keras: Any, epochs: int) -> Any:
             progress.start()
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            told = " ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+            losses = " ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
             progress.update(
-                self.task, completed=epoch + 1, description=f"{epoch + 1}/{epochs} {told}"
+                self.task, completed=epoch + 1, description=f"{epoch + 1}/{epochs} {losses}"
             )
 
         def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -185,7 +185,7 @@ def _name(detector: type[Detector]) -> None:
 def _sweep(detector: type[Detector], sweep: Sweep) -> None:
     known = detector().get_params()
     assert sweep.parameter in known, (
-        f"{sweep.parameter!r} is no parameter; there are {', '.join(known)}."
+        f"{sweep.parameter!r} is no parameter; there are {', '.join(known) or 'none'}."
     )
     for value in sweep.values:
         _roc_auc(detector(**{sweep.parameter: value}), sweep.case)

@@ -12,8 +12,6 @@ class MyDetector(Detector):
     ----------
     power : float, default 2
         The larger, the more the feature with the largest deviation counts.
-    threshold : Threshold or str, optional
-        Rule for the cutoff; None means the 0.95 quantile of the fitting rows' scores.
     """
 
     card = Card(
@@ -36,9 +34,8 @@ class MyDetector(Detector):
         ),
     )
 
-    def __init__(self, power=2, threshold=None):
+    def __init__(self, power=2):
         self.power = power
-        self.threshold = threshold
 
     def _fit(self, X):
         self.median_ = np.median(X, axis=0)
