@@ -227,8 +227,8 @@ def test_the_top_rows_of_the_first_seed_are_explained():
     np.testing.assert_array_equal(top.rows, split(DATA, seed=3).test.index[order])
     np.testing.assert_array_equal(top.scores, first.report.scores[order])
     np.testing.assert_array_equal(top.labels, DATA.y[top.rows])
-    assert list(top.errors.columns) == ["row", "a", "b", "c"]
-    np.testing.assert_allclose(top.errors.sum(axis=1), top.scores, rtol=1e-9)
+    assert list(top.contributions.columns) == ["row", "a", "b", "c"]
+    np.testing.assert_allclose(top.contributions.sum(axis=1), top.scores, rtol=1e-9)
 
 
 def test_progress_is_told_before_each_run_and_at_the_end():
