@@ -77,7 +77,7 @@ class SpyRule(BestF):
 def shown(monkeypatch):
     """The tables, by the data set's row numbers, that models were given: (step, rows, labels)."""
     calls = []
-    for step in ("fit", "calibrate", "score"):
+    for step in ("fit", "calibrate", "anomaly_score"):
         original = getattr(comparison.AnomalyModel, step)
 
         def note(self, rows, *labels, step=step, original=original):
@@ -95,8 +95,8 @@ def test_every_detector_gets_the_parts_of_the_same_splits(shown):
         expected = [
             ("fit", tuple(parts.fit.index)),
             ("calibrate", tuple(parts.calibrate.index)),
-            ("score", tuple(parts.calibrate.index)),
-            ("score", tuple(parts.test.index)),
+            ("anomaly_score", tuple(parts.calibrate.index)),
+            ("anomaly_score", tuple(parts.test.index)),
         ]
         runs = np.array_split(np.arange(len(shown)), 6)  # detector by detector, seed by seed
         for run in (runs[i], runs[2 + i], runs[4 + i]):
