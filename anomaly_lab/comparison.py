@@ -92,14 +92,14 @@ class Explanation:
         Row numbers in the data set, the highest score first.
     scores, labels : ndarray of shape (m,)
         Their scores and true labels.
-    errors : DataFrame of shape (m, d)
-        Each column's part of the score.
+    contributions : DataFrame of shape (m, d)
+        What each column adds to the score; a row's add up to it.
     """
 
     rows: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int8]
-    errors: pd.DataFrame
+    contributions: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,7 +330,7 @@ def compare(
 
 
 def _run(name: str, model: AnomalyModel, parts: Split, seed: int, *, explain: bool) -> Run:
-    model.detector.prepare()
+    model.prepare()
     start = time.perf_counter()
     model.fit(parts.fit)
     fit_seconds = time.perf_counter() - start
@@ -347,7 +347,7 @@ def _run(name: str, model: AnomalyModel, parts: Split, seed: int, *, explain: bo
         report=Report(parts.test_labels, scores, model.cutoff),
         fit_seconds=fit_seconds,
         score_seconds=score_seconds,
-        history=getattr(model.detector, "history_", None),
+        history=getattr(model.detector_, "history_", None),
         explanation=_explanation(model, parts, scores) if explain else None,
     )
 
@@ -355,7 +355,7 @@ def _run(name: str, model: AnomalyModel, parts: Split, seed: int, *, explain: bo
 def _explanation(
     model: AnomalyModel, parts: Split, scores: npt.NDArray[np.float64]
 ) -> Explanation | None:
-    if not hasattr(model.detector, "contributions"):
+    if not hasattr(model.detector_, "contributions"):
         return None
     top = np.argsort(-scores, kind="stable")[:_TOP_ROWS]
     rows = parts.test.iloc[top]

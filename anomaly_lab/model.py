@@ -9,37 +9,39 @@ from typing import Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from anomaly_lab import thresholds
-from anomaly_lab.contract import Detector, UnfittedError
-from anomaly_lab.detectors import get_detector
+from anomaly_lab.contract import Detector, UnfittedError, require_fitted
+from anomaly_lab.detectors import all_detectors, get_detector
+from anomaly_lab.errors import InputError
 from anomaly_lab.tables.encoding import Impute, Preprocessor, as_frame
 from anomaly_lab.thresholds import Threshold
 
 Rows: TypeAlias = pd.DataFrame | npt.ArrayLike
 
 
-class AnomalyModel:
+class AnomalyModel(BaseEstimator):
     """A detector with everything it needs to judge rows of a table.
 
     Parameters
     ----------
     detector : Detector or str, default "autoencoder"
-        The method, or its name; it is copied, never changed.
+        The method, or its name; `fit` fits a copy.
     threshold : Threshold or str, default "quantile:0.95"
-        The rule that sets the cutoff from calibration scores.
+        The rule that sets the cutoff from calibration scores; `calibrate` fits a copy. Swapping it
+        for another needs no new `fit`.
     impute : {None, "median"}, default None
         How missing values are filled in; None refuses them.
 
     Attributes
     ----------
-    detector : Detector
-        The model's own copy, fitted by `fit`.
-    threshold : Threshold
-        The rule, fitted by `calibrate`; swapping it for another needs no new `fit`.
-    preprocessor : Preprocessor
+    preprocessor_ : Preprocessor
         Scaling and encoding, fitted by `fit`.
+    detector_ : Detector
+        The detector, fitted by `fit`.
+    threshold_ : Threshold
+        The rule, fitted by `calibrate`.
 
     Examples
     --------
@@ -58,33 +60,44 @@ class AnomalyModel:
         *,
         impute: Impute = None,
     ):
-        self.detector = get_detector(detector)() if isinstance(detector, str) else clone(detector)
-        self.threshold = copy.deepcopy(thresholds.parse(threshold))
-        self.preprocessor = Preprocessor(impute)
+        self.detector = detector
+        self.threshold = threshold
+        self.impute = impute
 
     @property
     def cutoff(self) -> float:
         """Rows that score above it are flagged; set by `calibrate`."""
-        if not hasattr(self.threshold, "cutoff_"):
+        if not self._calibrated:
             raise UnfittedError(
                 "This model has no cutoff yet: call calibrate(rows) with normal rows that were not "
                 "used to fit."
             )
-        return self.threshold.cutoff_
+        return self.threshold_.cutoff_
+
+    def prepare(self) -> None:
+        """Load what the detector needs, so that `fit` can be timed without it."""
+        self._unfitted_detector().prepare()
 
     def fit(self, rows: Rows) -> Self:
         """Learn scaling, encoding and what is normal from fitting rows, shape (n, d).
 
-        A cutoff set before belongs to other scores: `calibrate` again.
+        A cutoff set before belongs to other scores: `calibrate` again. Where the fit fails, the
+        model is as it was.
 
         Raises
         ------
         InputError
             Where the rows cannot be used.
+        UnknownNameError
+            Where there is no detector, or no threshold rule, of that name.
         """
+        thresholds.parse(self.threshold)  # a wrong name is found before the work, not after
+        detector = self._unfitted_detector()
         frame = as_frame(rows)
-        vars(self.threshold).pop("cutoff_", None)
-        self.detector.fit(self.preprocessor.fit(frame).transform(frame))
+        preprocessor = Preprocessor(self.impute).fit(frame)
+        detector.fit(preprocessor.transform(frame))
+        self.preprocessor_, self.detector_ = preprocessor, detector
+        self.__dict__.pop("threshold_", None)
         return self
 
     def calibrate(self, rows: Rows, labels: npt.ArrayLike | None = None) -> Self:
@@ -106,12 +119,14 @@ class AnomalyModel:
         InputError
             Where the rule cannot work with these rows, such as too few of them.
         """
-        self.threshold.fit(self.anomaly_score(rows), labels)
+        rule = copy.deepcopy(thresholds.parse(self.threshold))
+        self.threshold_ = rule.fit(self.anomaly_score(rows), labels)
         return self
 
     def anomaly_score(self, rows: Rows) -> npt.NDArray[np.float64]:
         """Return the anomaly score of each row, shape (n,): higher = more anomalous."""
-        return self.detector.anomaly_score(self._numbers(rows))
+        require_fitted(self, "detector_")
+        return self.detector_.anomaly_score(self.preprocessor_.transform(rows))
 
     def flag(self, rows: Rows) -> npt.NDArray[np.int8]:
         """Return 1 for rows that score above the cutoff and 0 for the others, shape (n,)."""
@@ -120,29 +135,66 @@ class AnomalyModel:
     def explain(self, rows: Rows) -> pd.DataFrame:
         """Split each row's score over the table's columns, shape (n, d).
 
+        A row's parts are not negative and add up to its score.
+
         Raises
         ------
-        AttributeError
+        InputError
             Where the detector's score is not a sum over features.
         """
+        require_fitted(self, "detector_")
+        if not hasattr(self.detector_, "contributions"):
+            able = [
+                name for name, kind in all_detectors().items() if hasattr(kind(), "contributions")
+            ]
+            raise InputError(
+                f"{type(self.detector_).__name__} cannot say which column made a row stand out, "
+                f"since its score is not a sum over the columns. These can: {', '.join(able)}."
+            )
         frame = as_frame(rows)
-        errors = self.preprocessor.by_column(self.detector.contributions(self._numbers(frame)))
-        return pd.DataFrame(errors, index=frame.index, columns=self.preprocessor.columns_)
+        parts = self.detector_.contributions(self.preprocessor_.transform(frame))
+        return pd.DataFrame(
+            self.preprocessor_.by_column(parts),
+            index=frame.index,
+            columns=self.preprocessor_.columns_,
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted model to one file; see `anomaly_lab.storage.save`."""
-        from anomaly_lab import storage
+        """Write the fitted model to one file; see `anomaly_lab.storage.save`.
 
-        storage.save(self, path)
+        Raises
+        ------
+        UnfittedError
+            Where the model is not fitted.
+        InputError
+            Where the file cannot be written, or the model holds something that cannot be stored.
+        """
+        from anomaly_lab import storage  # skops takes seconds to import
 
-    @staticmethod
-    def load(path: str | PathLike[str]) -> AnomalyModel:
+        require_fitted(self, "detector_")
+        rule = self.threshold_ if self._calibrated else thresholds.parse(self.threshold)
+        storage.save(storage.Parts(self.preprocessor_, self.detector_, rule), path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
         """Read a model written by `save`; see `anomaly_lab.storage.load`."""
         from anomaly_lab import storage
 
-        return storage.load(path)
+        parts = storage.load(path)
+        rule = thresholds.parse(parts.threshold.spec)
+        model = cls(clone(parts.detector), rule, impute=parts.preprocessor.impute)
+        model.preprocessor_, model.detector_ = parts.preprocessor, parts.detector
+        if hasattr(parts.threshold, "cutoff_"):
+            model.threshold_ = parts.threshold
+        return model
 
-    def _numbers(self, rows: Rows) -> npt.NDArray[np.float64]:
-        if not hasattr(self.preprocessor, "columns_"):
-            raise UnfittedError("This model is not fitted yet: call fit(rows) with normal rows.")
-        return self.preprocessor.transform(rows)
+    @property
+    def _calibrated(self) -> bool:
+        """Whether `threshold_` is there, and is still the rule that `threshold` asks for."""
+        if not hasattr(self, "threshold_"):
+            return False
+        return self.threshold_.spec == thresholds.parse(self.threshold).spec
+
+    def _unfitted_detector(self) -> Detector:
+        chosen = self.detector
+        return get_detector(chosen)() if isinstance(chosen, str) else clone(chosen)

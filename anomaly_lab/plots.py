@@ -300,7 +300,7 @@ def feature_contributions(
     Parameters
     ----------
     explanation : Explanation
-        Rows, true labels and each column's part of the score. The ten columns with the largest
+        Rows, true labels and what each column adds to the score. The ten columns with the largest
         mean share are shown, the others together.
     ax : Axes, optional
         Where to draw.
@@ -466,8 +466,8 @@ def _heights(ax: Axes, values: Sequence[float]) -> Array:
 
 def _shares(explanation: Explanation) -> pd.DataFrame:
     """Return the shares of each row's score: columns, the largest first, x rows."""
-    errors = explanation.errors.abs().T.set_axis(range(len(explanation.rows)), axis=1)
-    shares = (errors / errors.sum()).fillna(0)
+    parts = explanation.contributions.T.set_axis(range(len(explanation.rows)), axis=1)
+    shares = (parts / parts.sum()).fillna(0)  # a score of 0 has no shares
     order = shares.mean(axis=1).sort_values(ascending=False, kind="stable").index
     shown = shares.loc[order[:_COLUMNS]]
     if len(order) <= _COLUMNS:

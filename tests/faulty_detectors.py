@@ -24,12 +24,15 @@ class Faultless(Detector):
 
     card = CARD
 
+    def __init__(self, power=2):
+        self.power = power
+
     def _fit(self, X):
         self.mean_ = X.mean(axis=0)
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X):
-        return ((X - self.mean_) ** 2).sum(axis=1)
+        return (np.abs(X - self.mean_) ** self.power).sum(axis=1)
 
 
 class Sign(Faultless):
@@ -124,7 +127,7 @@ class NoSuchData(Faultless):
 
 class NeedsArguments(Faultless):
     def __init__(self, k, metric):
-        pass
+        super().__init__()
 
 
 class WritesNothing(Detector):
@@ -143,7 +146,7 @@ class ReturnsNothing(Faultless):
 
 class Unstored(Faultless):
     def __init__(self, k=3):
-        pass
+        super().__init__()
 
 
 class Exits(Faultless):

@@ -77,7 +77,7 @@ class SpyRule(BestF):
 def shown(monkeypatch):
     """The tables, by the data set's row numbers, that models were given: (step, rows, labels)."""
     calls = []
-    for step in ("fit", "calibrate", "score"):
+    for step in ("fit", "calibrate", "anomaly_score"):
         original = getattr(comparison.AnomalyModel, step)
 
         def note(self, rows, *labels, step=step, original=original):
@@ -95,8 +95,8 @@ def test_every_detector_gets_the_parts_of_the_same_splits(shown):
         expected = [
             ("fit", tuple(parts.fit.index)),
             ("calibrate", tuple(parts.calibrate.index)),
-            ("score", tuple(parts.calibrate.index)),
-            ("score", tuple(parts.test.index)),
+            ("anomaly_score", tuple(parts.calibrate.index)),
+            ("anomaly_score", tuple(parts.test.index)),
         ]
         runs = np.array_split(np.arange(len(shown)), 6)  # detector by detector, seed by seed
         for run in (runs[i], runs[2 + i], runs[4 + i]):
@@ -227,8 +227,8 @@ def test_the_top_rows_of_the_first_seed_are_explained():
     np.testing.assert_array_equal(top.rows, split(DATA, seed=3).test.index[order])
     np.testing.assert_array_equal(top.scores, first.report.scores[order])
     np.testing.assert_array_equal(top.labels, DATA.y[top.rows])
-    assert list(top.errors.columns) == ["row", "a", "b", "c"]
-    np.testing.assert_allclose(top.errors.sum(axis=1), top.scores, rtol=1e-9)
+    assert list(top.contributions.columns) == ["row", "a", "b", "c"]
+    np.testing.assert_allclose(top.contributions.sum(axis=1), top.scores, rtol=1e-9)
 
 
 def test_progress_is_told_before_each_run_and_at_the_end():

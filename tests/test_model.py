@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from anomaly_lab import AnomalyModel, datasets, split
 from anomaly_lab.contract import UnfittedError
 from anomaly_lab.detectors import (
     AutoencoderDetector,
     CentroidDetector,
+    EmpiricalTailDetector,
     IsolationForestDetector,
     KNNDetector,
     PCADetector,
 )
 from anomaly_lab.errors import InputError, UnknownNameError
-from anomaly_lab.thresholds import BestF, Cost, Fixed, Quantile
+from anomaly_lab.thresholds import POT, BestF, Cost, Fixed, Quantile
 
 
 def table(seed: int, n: int = 80) -> pd.DataFrame:
@@ -56,8 +60,8 @@ def test_the_flow(detector):
 
 def test_the_model_is_its_parts():
     model = AnomalyModel("centroid").fit(FIT)
-    rows = model.preprocessor.transform(TEST)
-    expected = CentroidDetector().fit(model.preprocessor.transform(FIT)).anomaly_score(rows)
+    rows = model.preprocessor_.transform(TEST)
+    expected = CentroidDetector().fit(model.preprocessor_.transform(FIT)).anomaly_score(rows)
     np.testing.assert_array_equal(model.anomaly_score(TEST), expected)
 
 
@@ -92,25 +96,75 @@ def test_another_fit_takes_the_old_cutoff_away():
         _ = model.cutoff
 
 
-def test_the_callers_detector_and_threshold_are_copied():
+def test_the_constructor_stores_what_it_is_given_and_nothing_else():
+    detector, rule = KNNDetector(), Quantile(0.9)
+    model = AnomalyModel(detector, rule, impute="median")
+    assert vars(model) == {"detector": detector, "threshold": rule, "impute": "median"}
+    assert model.detector is detector
+    assert model.threshold is rule
+    assert vars(AnomalyModel()) == {
+        "detector": "autoencoder",
+        "threshold": "quantile:0.95",
+        "impute": None,
+    }
+
+
+def test_a_clone_has_the_parameters_and_nothing_fitted():
+    model = AnomalyModel(KNNDetector(3), "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    twin = clone(model)
+    assert vars(twin).keys() == {"detector", "threshold", "impute"}
+    assert twin.get_params()["detector__n_neighbors"] == 3
+    with pytest.raises(NotFittedError):
+        check_is_fitted(twin)
+    check_is_fitted(model)
+    twin.set_params(detector__n_neighbors=1, threshold="quantile:0.5").fit(FIT)
+    assert twin.detector_.n_neighbors == 1
+    assert model.detector.n_neighbors == model.detector_.n_neighbors == 3
+    assert twin.calibrate(CALIBRATE).cutoff < model.cutoff
+    again = clone(model).fit(FIT).calibrate(CALIBRATE)
+    np.testing.assert_array_equal(again.anomaly_score(TEST), model.anomaly_score(TEST))
+    assert again.cutoff == model.cutoff
+
+
+def test_the_callers_detector_and_rule_are_never_changed():
     detector, rule = CentroidDetector(), Quantile(0.9)
     model = AnomalyModel(detector, rule).fit(FIT).calibrate(CALIBRATE)
-    assert vars(detector) == {"threshold": None}
+    assert vars(detector) == {}
     assert vars(rule) == {"level": 0.9}
-    assert model.detector is not detector
-    assert model.threshold is not rule
-    first, second = AnomalyModel(detector, rule), AnomalyModel(detector, rule)
-    first.detector.threshold = "fixed:1"
-    first.threshold.level = 0.5
-    assert second.detector.threshold is None
-    assert second.threshold.level == 0.9
+    assert model.detector_ is not detector
+    assert model.threshold_ is not rule
 
 
 def test_a_fitted_detector_is_taken_without_what_it_learnt():
     detector = CentroidDetector().fit(np.zeros((3, 2)))
-    model = AnomalyModel(detector)
-    assert not hasattr(model.detector, "center_")
-    assert hasattr(detector, "center_")
+    model = AnomalyModel(detector).fit(FIT)
+    assert model.detector_.center_.shape == (5,)
+    assert detector.center_.shape == (2,)
+
+
+@pytest.mark.parametrize("step", ["detector", "preprocessor", "rule"])
+def test_a_fit_that_fails_leaves_the_model_as_it_was(step):
+    model = AnomalyModel(KNNDetector(5), "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    scores, cutoff = model.anomaly_score(TEST), model.cutoff
+    rows = FIT[["a", "b"]].iloc[: 5 if step == "detector" else 80]
+    if step == "preprocessor":
+        rows = rows.assign(a=np.inf)
+    elif step == "rule":
+        model.threshold = "quantil:0.8"
+    with pytest.raises((InputError, UnknownNameError)):
+        model.fit(rows)
+    model.threshold = "quantile:0.8"
+    np.testing.assert_array_equal(model.anomaly_score(TEST), scores)
+    assert model.cutoff == cutoff
+
+
+def test_a_calibration_that_fails_leaves_no_cutoff_of_another_rule():
+    model = AnomalyModel("centroid", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    model.threshold = POT(0.01, 0.98)
+    with pytest.raises(InputError, match="scores above its initial threshold"):
+        model.calibrate(CALIBRATE)
+    with pytest.raises(UnfittedError, match="no cutoff yet"):
+        _ = model.cutoff
 
 
 @pytest.mark.parametrize("rule", [Cost(1, 10), BestF(1)], ids=repr)
@@ -124,7 +178,7 @@ def test_rules_that_need_labels_calibrate_with_them(rule):
 
 
 def test_the_order_of_columns_is_free():
-    model = AnomalyModel("knn", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
+    model = AnomalyModel("pca", "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
     turned = TEST[["kind", "c", "b", "a"]]
     np.testing.assert_array_equal(model.anomaly_score(turned), model.anomaly_score(TEST))
     pd.testing.assert_frame_equal(model.explain(turned), model.explain(TEST))
@@ -132,7 +186,13 @@ def test_the_order_of_columns_is_free():
 
 @pytest.mark.parametrize(
     "detector",
-    [CentroidDetector(), PCADetector(), PCADetector(distance="mahalanobis")],
+    [
+        CentroidDetector(),
+        PCADetector(),
+        PCADetector(distance="mahalanobis"),
+        EmpiricalTailDetector(),
+        AutoencoderDetector(epochs=2),
+    ],
     ids=repr,
 )
 def test_explanations_sum_to_the_score(detector):
@@ -144,14 +204,18 @@ def test_explanations_sum_to_the_score(detector):
 
 
 def test_explanations_name_the_column_that_is_odd():
-    for detector in (CentroidDetector(), PCADetector(distance="mahalanobis"), KNNDetector()):
+    for detector in (CentroidDetector(), PCADetector(distance="mahalanobis")):
         parts = AnomalyModel(detector).fit(FIT).explain(TEST.assign(b=50.0))
         assert (parts.idxmax(axis=1) == "b").all(), detector
 
 
-def test_a_score_that_is_no_sum_has_no_explanation():
-    model = AnomalyModel("isolation_forest").fit(FIT)
-    with pytest.raises(AttributeError, match="IsolationForestDetector"):
+@pytest.mark.parametrize("name", ["isolation_forest", "knn"])
+def test_a_score_that_is_no_sum_has_no_explanation_and_says_so(name):
+    model = AnomalyModel(name).fit(FIT)
+    kind = type(model.detector_).__name__
+    reason = f"{kind} cannot say which column made a row stand out, since its score is not a sum"
+    able = "These can: autoencoder, centroid, empirical_tail, pca"
+    with pytest.raises(InputError, match=f"^{reason} over the columns. {able}"):
         model.explain(TEST)
 
 
@@ -159,13 +223,13 @@ def test_a_score_that_is_no_sum_has_no_explanation():
 def test_scoring_test_rows_teaches_nothing(name):
     model = AnomalyModel(name, "quantile:0.8").fit(FIT).calibrate(CALIBRATE)
     scores, cutoff = model.anomaly_score(CALIBRATE), model.cutoff
-    learnt = model.preprocessor.transform(FIT)
+    learnt = model.preprocessor_.transform(FIT)
     extreme = TEST.assign(a=1e6, b=-1e6, kind="violet")
     model.anomaly_score(extreme)
     assert model.flag(extreme).all()
     assert model.cutoff == cutoff
     np.testing.assert_array_equal(model.anomaly_score(CALIBRATE), scores)
-    np.testing.assert_array_equal(model.preprocessor.transform(FIT), learnt)
+    np.testing.assert_array_equal(model.preprocessor_.transform(FIT), learnt)
 
 
 def test_calibration_rows_do_not_move_the_scaling():
@@ -177,9 +241,9 @@ def test_calibration_rows_do_not_move_the_scaling():
 
 def test_wrong_names_suggest_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'autoencoder'"):
-        AnomalyModel("autoencodr")
+        AnomalyModel("autoencodr").fit(FIT)
     with pytest.raises(UnknownNameError, match="Did you mean 'quantile'"):
-        AnomalyModel("knn", "quantil:0.9")
+        AnomalyModel("knn", "quantil:0.9").fit(FIT)
 
 
 def test_missing_values_are_refused_or_filled_in_as_asked():

@@ -258,7 +258,7 @@ def test_contributions_take_any_column_name(column: str) -> None:
 
 def test_contributions_of_rows_without_any_error() -> None:
     explanation = explanation_of(["a", "b"])
-    explanation.errors.iloc[0] = 0.0
+    explanation.contributions.iloc[0] = 0.0
     assert plots._shares(explanation)[0].tolist() == [0, 0]
     assert texts(svg_of(drawn("feature_contributions", explanation)))
 

@@ -201,7 +201,7 @@ FAULTS = {
     "OtherCutoff": r"check_cutoff: .*Leave offset_ to the base class: .*, got -1\.0",
     "NoCard": r"check_card: .*Give the class a `card = Card\(\.\.\.\)`",
     "NameTaken": r"card\.name: .*'knn' is the name of anomaly_lab\.detectors\.knn\.KNNDetector",
-    "NoSuchParameter": r"card\.sweep: .*'k' is no parameter; there are none",
+    "NoSuchParameter": r"card\.sweep: .*'k' is no parameter; there are power",
     "NotSuchAFailure": r"card\.failure: .*ROC-AUC \d\.\d\d .*lower by at least 0\.1",
     "NoSuchData": r"card\.failure: .*no data set named 'shapes/rong'.*'shapes/ring'",
     "NeedsArguments": r"default_parameters: .*a default; k, metric lack one",
@@ -252,7 +252,7 @@ def test_of_a_detector_without_a_fault_each_check_has_a_line_and_hints_follow() 
         "✓ check_estimator",
     ]
     hints = [line for line in lines if line.startswith("Hint: ")]
-    lacking = ["formula", "sweep", "failure", "'threshold : ...'", "_draw"]
+    lacking = ["formula", "sweep", "failure", "'power : ...'", "_draw"]
     assert [word in line for word, line in zip(lacking, hints, strict=True)] == [True] * 5
     assert lines[-1] == "All is well."
 

@@ -320,7 +320,7 @@ assert np.allclose(model.anomaly_score(parts.test), by_hand), "lesson 01: by han
 
 # %%
 calibration_scores = model.anomaly_score(parts.calibrate)
-level = model.threshold.level
+level = model.threshold_.level
 by_eye = 80  # change it
 
 # %% tags=["fold"]

@@ -83,8 +83,8 @@ report = evaluate(parts.test_labels, scores, model.cutoff)
 # > blur, the abnormal beat, or something else?
 
 # %%
-z = model.preprocessor.transform(parts.test)  # (rows, 140), standardised
-z_rebuilt = model.detector.reconstruct(z)
+z = model.preprocessor_.transform(parts.test)  # (rows, 140), standardised
+z_rebuilt = model.detector_.reconstruct(z)
 rebuilt = z_rebuilt * parts.fit.std(ddof=0).to_numpy() + parts.fit.mean().to_numpy()
 
 # %% tags=["fold"]
@@ -132,22 +132,23 @@ show(
 # %%
 row = pair[1]
 squared = (z[row] - z_rebuilt[row]) ** 2
-by_hand = squared / model.detector.error_scale_
+by_hand = squared / model.detector_.error_scale_
 table = {"beat": z[row], "rebuilt": z_rebuilt[row], "squared residual": squared}
-table |= {"typical error": model.detector.error_scale_, "ratio": by_hand}
+table |= {"typical error": model.detector_.error_scale_, "ratio": by_hand}
 pd.DataFrame(table, index=parts.test.columns).iloc[[0, 35, 70, 105, 139]].round(2)
 
 # %% tags=["claim"]
 assert np.isclose(by_hand.mean(), scores[row]), "the score by hand is the package's"
-assert np.allclose(model.explain(parts.test).mean(axis=1), scores), "explain averages to the score"
-fit_z = model.preprocessor.transform(parts.fit)
-fit_squared = (fit_z - model.detector.reconstruct(fit_z)) ** 2
+assert np.allclose(model.explain(parts.test).sum(axis=1), scores), "explain adds up to the score"
+assert np.allclose(model.explain(parts.test).iloc[row] * by_hand.size, by_hand), "shares of a mean"
+fit_z = model.preprocessor_.transform(parts.fit)
+fit_squared = (fit_z - model.detector_.reconstruct(fit_z)) ** 2
 fit_typical = fit_squared.mean(axis=0)
 tenth = fit_typical + 0.1 * fit_typical.mean()
-assert np.allclose(model.detector.error_scale_, tenth, rtol=1e-3), "typical error plus a tenth"
+assert np.allclose(model.detector_.error_scale_, tenth, rtol=1e-3), "typical error plus a tenth"
 
 # %% tags=["hide"]
-low, high = model.detector.error_scale_.min(), model.detector.error_scale_.max()
+low, high = model.detector_.error_scale_.min(), model.detector_.error_scale_.max()
 
 # %% [markdown]
 # The mean of all {{ len(by_hand) }} ratios is {{ by_hand.mean():.2f}}. That is the package's score
@@ -238,15 +239,16 @@ def scaled_error(fit_rows, fit_rebuilt, rows, rebuilt):
 # %% [markdown]
 # ## Where in the beat the error sits
 #
-# The ratios are there for every row and every column: `model.explain(rows)` returns them, and the
-# detector itself does so as `contributions`. Their mean over a row is the row's score; their mean
-# down a column says where in the beat a class goes wrong.
+# The ratios are there for every row and every column. Their mean over a row is the row's score, so
+# what a column adds to the score is its ratio divided by the number of columns:
+# `model.explain(rows)` returns that, and the detector itself does so as `contributions`. The mean
+# of the ratios down a column says where in the beat a class goes wrong.
 #
 # > **Predict.** Look at the beats above once more. At which moments will abnormal beats have large
 # > errors? What level do you expect for normal beats?
 
 # %%
-errors = model.explain(parts.test).to_numpy()  # (rows, 140)
+errors = len(by_hand) * model.explain(parts.test).to_numpy()  # (rows, 140), the ratios
 WIDTH, half = 20, len(errors) // 2  # the other half is for exercise 2
 seen, labels_seen = errors[:half], parts.test_labels[:half]
 profile = {label: seen[labels_seen == label].mean(axis=0) for label in (0, 1)}
@@ -350,7 +352,7 @@ start_at = 104
 
 # %% tags=["hide"]
 seeds = range(5)
-report_level = model.threshold.level
+report_level = model.threshold_.level
 
 # %% [markdown]
 # ## Two histograms and a cutoff
@@ -390,8 +392,8 @@ def judge(detector, parts):
 
 def plain_error(fitted, rows):
     """Mean squared error of standardised rows, each column counting alike."""
-    z = fitted.preprocessor.transform(rows)
-    return ((z - fitted.detector.reconstruct(z)) ** 2).mean(axis=1)
+    z = fitted.preprocessor_.transform(rows)
+    return ((z - fitted.detector_.reconstruct(z)) ** 2).mean(axis=1)
 
 
 def methods(seed):
@@ -450,7 +452,7 @@ crowd = np.mean([np.abs(ratio - 1) < 0.2 for ratio in near])
 lax = []  # false-positive rates with a cutoff from the fitting rows
 for seed in seeds:
     network, outcome = clean[seed]["autoencoder"]
-    own = np.quantile(network.detector.training_scores_, 0.95)
+    own = np.quantile(network.detector_.training_scores_, 0.95)
     lax.append((outcome.scores[outcome.labels == 0] > own).mean())
 lax = np.mean(lax)
 
@@ -602,14 +604,14 @@ rows = []
 for seed in seeds:
     judges = {name: clean[seed][name][0] for name in ("autoencoder", "kNN", "centroid")}
     network, held = judges["autoencoder"], splits[seed]
-    to_z = network.preprocessor.transform
-    middle_code = network.detector.encode(to_z(held.fit)).mean(axis=0)
-    codes = network.detector.encode(to_z(held.test[held.test_labels == 0]))
+    to_z = network.preprocessor_.transform
+    middle_code = network.detector_.encode(to_z(held.fit)).mean(axis=0)
+    codes = network.detector_.encode(to_z(held.test[held.test_labels == 0]))
     for factor in factors:
         moved = middle_code + factor * (codes - middle_code)
-        drawn = np.asarray(network.detector.decoder_.predict_on_batch(moved))
+        drawn = np.asarray(network.detector_.decoder_.predict_on_batch(moved))
         for name, fitted in judges.items():
-            flagged = fitted.detector.anomaly_score(drawn) > fitted.cutoff
+            flagged = fitted.detector_.anomaly_score(drawn) > fitted.cutoff
             rows.append((name, seed, factor, flagged.mean(), np.sqrt((drawn**2).mean())))
 far = pd.DataFrame(rows, columns=["detector", "seed", "factor", "flagged", "distance"])
 
@@ -732,7 +734,7 @@ def relu_networks(d):
 
 # %%
 relu = [judge(autoencoder(s, build=relu_networks), splits[s]) for s in seeds]
-clipped = relu[0][0].detector.reconstruct(z)
+clipped = relu[0][0].detector_.reconstruct(z)
 
 # %% tags=["fold"]
 fig, axes = plt.subplots(1, 2, figsize=(6.7, 2.7), sharey=True)

@@ -99,7 +99,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         InputError
             Where `X` is not a finite numeric table, or a parameter has no meaning.
         """
-        vars(self).pop("offset_", None)  # where the fit fails, nothing half fitted is put to use
+        self.__dict__.pop("offset_", None)  # where the fit fails, nothing half fitted is put to use
         rows = self._validate(X, reset=True)
         self.training_scores_ = self._fit(rows)
         self.offset_ = -float(np.quantile(self.training_scores_, 0.95))

@@ -207,7 +207,7 @@ class Map:
         data = datasets.load(case.data, rows=case.rows, seed=0)
         parts = split(data, seed=0, contamination=case.contamination)
         model = AnomalyModel(get_detector(self.detector)(**dict(self.settings)), _RULE)
-        model.detector.prepare()
+        model.prepare()
         fit_seconds, _ = _timed(lambda: model.fit(parts.fit))
         model.calibrate(parts.calibrate)
         cells = pd.DataFrame(_cells(), columns=parts.fit.columns)
