@@ -234,3 +234,20 @@ def test_progress_is_shown_when_asked_and_not_otherwise(capfd):
     assert capfd.readouterr().out == ""
     AutoencoderDetector(epochs=2, verbose=True).fit(fit)
     assert "2/2 loss" in capfd.readouterr().out
+
+
+def test_trainings_of_one_kind_share_compiled_code_and_no_scores():
+    fit, judged, _ = easy_rows()
+
+    def scores(**settings):
+        model = AutoencoderDetector(hidden=(4,), epochs=1, **settings).fit(fit)
+        return model.anomaly_score(judged)
+
+    settings = [{}, {"random_state": 1}, {"learning_rate": 0.1}, {"build": own_networks}]
+    networks._compiled.cache_clear()
+    shared = [scores(**one) for one in settings]
+    found = networks._compiled.cache_info()
+    assert (found.hits, found.misses) == (1, 2)
+    for one, expected in zip(settings[:3], shared, strict=False):
+        networks._compiled.cache_clear()
+        np.testing.assert_array_equal(scores(**one), expected)

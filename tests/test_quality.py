@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("jax", "keras", "matplotlib", "pandas.plotting", "sklearn", "tensorflow", "torch")
+HEAVY = (
+    *("jax", "keras", "matplotlib", "pandas.plotting", "sklearn", "tensorflow", "torch"),
+    "rfc3987_syntax",  # seconds, and JupyterLab brings it: see lessons/quick.py
+)
 
 CHECKS = {
     "lint": ["-m", "ruff", "check", "--no-cache", "."],
@@ -30,6 +33,7 @@ def test_code_quality(check):
         "import anomaly_lab",
         "import anomaly_lab.cli",
         "import anomaly_lab.cli as c; c.app(['--help'], standalone_mode=False)",
+        "import anomaly_lab.labs.worker",
     ],
 )
 def test_importing_stays_light(code):

@@ -8,8 +8,9 @@ from sklearn.metrics import roc_auc_score
 
 from anomaly_lab import CentroidDetector, VariationalAutoencoderDetector, datasets
 from anomaly_lab.contract.testing import easy_rows
+from anomaly_lab.detectors import variational
 from anomaly_lab.errors import InputError
-from anomaly_lab.neural import backend, networks, variational
+from anomaly_lab.neural import backend, networks
 from anomaly_lab.splits import split
 
 FIT, JUDGED, _ = easy_rows()

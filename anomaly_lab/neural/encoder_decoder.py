@@ -39,6 +39,7 @@ class EncoderDecoder:
     scale_: Array
 
     _validate: Callable[..., Array]
+    get_params: Callable[..., dict[str, Any]]
 
     def prepare(self) -> None:
         """Import Keras and its backend, which takes seconds."""
@@ -139,12 +140,15 @@ class EncoderDecoder:
         require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
         share = self.validation_fraction
         require(0 <= share < 1, "validation_fraction", "from 0 to below 1", share)
+        parameters = {**self.get_params(), "random_state": None}
+        own_code = any(map(callable, parameters.values()))  # such as `build`
         return networks.Training(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             patience=self.patience,
             verbose=self.verbose,
+            kind=None if own_code else (type(self), repr(parameters)),
         )
 
     def _require(self, holds: bool, name: str, expected: str, value: object) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,18 @@ _FARTHEST = 1e4  # standard deviations beyond which the network sees no further
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained; the names are those of `AutoencoderDetector`."""
+    """How a network is trained; the names are those of `AutoencoderDetector`.
+
+    `kind` is what its layers and its objective follow from, given the number of features: where it
+    is the same, trainings share compiled code. None shares none.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
     patience: int
     verbose: bool
+    kind: Hashable = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,8 @@ def train(
         loss=lambda rows, outputs: keras.ops.mean(objective.loss(rows, outputs), axis=-1),
         steps_per_execution=_STEPS_PER_CALL if runs_on == "tensorflow" else 1,
     )
+    shared = _compiled(how.kind, fit.shape[1], steps) if scans and how.kind else {}
+    model.train_function, model.test_function = shared.get("train"), shared.get("test")
     history = model.fit(
         _batches(keras, objective, fit, rng, size, steps, _STEPS_PER_CALL if scans else 1),
         epochs=how.epochs,
@@ -146,7 +154,18 @@ def train(
         callbacks=_callbacks(keras, how, "val_loss" if len(held_back) else "loss"),
         verbose=0,
     )
+    shared.update(train=model.train_function, test=model.test_function)
     return pd.DataFrame(history.history).rename_axis("epoch")
+
+
+@lru_cache(maxsize=32)
+def _compiled(*kind: Hashable) -> dict[str, Any]:
+    """Return where trainings of one kind leave their compiled code for the next one.
+
+    On JAX it is a function of the weights, so that one network's serves another of the same form;
+    to trace it anew takes longer than a short training.
+    """
+    return {}
 
 
 def run(network: Any, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
