@@ -18,8 +18,8 @@ def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
         f"anomaly_lab/{name}"
         for name in (
             "py.typed",
-            "anomaly_lab.mplstyle",
-            "report_template.html",
+            "drawing/anomaly_lab.mplstyle",
+            "report/template.html",
             "gallery/gallery.html",
             "gallery/recorded.csv",
         )
