@@ -33,7 +33,7 @@ _HOMES = {
     "get_detector": "detectors",
     "split": "splits",
 }
-_MODULES = ("contract", "datasets", "detectors", "errors", "plots", "report", "thresholds")
+_MODULES = ("contract", "datasets", "detectors", "drawing", "errors", "report", "thresholds")
 
 __all__ = sorted([*_HOMES, *_MODULES, "__version__"])
 

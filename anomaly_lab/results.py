@@ -100,8 +100,8 @@ def summary(comparison: Comparison) -> list[str]:
         Sentences: which detector leads, if one does; whether the trivial baseline is beaten; how
         the promised false-positive rate was met.
     """
-    told = [_leader(comparison), _baseline(comparison), _promise(comparison)]
-    return [sentence for sentence in told if sentence]
+    sentences = [_leader(comparison), _baseline(comparison), _promise(comparison)]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _headers(comparison: Comparison) -> list[str]:
@@ -188,13 +188,13 @@ def _promise(comparison: Comparison) -> str:
         met += f" to {highest}"
     if promised is None:
         return f"The cutoffs promise no false-positive rate; of the normal rows, {met}."
-    told = f"The cutoffs promise to flag {percent(promised)} of normal rows; {met}"
+    outcome = f"The cutoffs promise to flag {percent(promised)} of normal rows; {met}"
     if one_seed:
-        return f"{told}."
+        return f"{outcome}."
     off = rates.index[(rates["mean"] - promised).abs() > rates["sd"]]
     if off.empty:
-        return f"{told}, for every detector within the spread of what was promised."
-    return f"{told}. Further from the promise than the spread: {_listed(off)}."
+        return f"{outcome}, for every detector within the spread of what was promised."
+    return f"{outcome}. Further from the promise than the spread: {_listed(off)}."
 
 
 def _beats(comparison: Comparison, one: str, other: str) -> bool:

@@ -15,9 +15,9 @@ from browser import PHONE, Visit
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Locator, Page
 
-from anomaly_lab.explorables import Explorable
+from anomaly_lab.drawing import Picture, show
+from anomaly_lab.explorables import Explorable, assets
 from anomaly_lab.neural import backend
-from anomaly_lab.pictures import Picture, show
 
 DOCS = Path(__file__).parents[1] / "docs"
 KB = 1000
@@ -61,11 +61,12 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
     (folder / "explorables").mkdir(parents=True, exist_ok=True)
     data = json.dumps(made.data)
     (folder / "explorables" / f"{name}.js").write_text(f'explorables.data["{name}"]={data}\n')
-    for part in ("javascripts", "stylesheets"):
-        if not (folder / part).exists():
-            (folder / part).symlink_to(DOCS / part)
+    for address, text in assets().items():
+        (folder / address).parent.mkdir(parents=True, exist_ok=True)
+        (folder / address).write_text(text, "utf-8")
     theme = [path.as_uri() for path in (*THEME.glob("main.*.css"), *THEME.glob("palette.*.css"))]
-    sheets = [*theme, "stylesheets/site.css", "stylesheets/gallery.css"]
+    own = [(DOCS / "stylesheets" / f"{name}.css").as_uri() for name in ("site", "gallery")]
+    sheets = [*theme, *own]
     page = folder / f"{made.kind}-{scheme}.html"
     page.write_text(
         f"""<!doctype html>
@@ -112,14 +113,12 @@ def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tu
 
 def bytes_sent(made: Explorable) -> int:
     """Bytes that a page with this explorable loads because of it, compressed."""
-    scripts = DOCS / "javascripts"
-    files = [
-        scripts / "explorables.js",
-        *(scripts / "explorables" / f"{name}.js" for name in ("shared", "pixels", made.kind)),
-        DOCS / "stylesheets" / "explorables.css",
-    ]
-    data = json.dumps(made.data, separators=(",", ":")).encode()
-    return sum(len(gzip.compress(part, 9)) for part in [data, *(f.read_bytes() for f in files)])
+    scripts = [f"javascripts/explorables/{name}.js" for name in ("shared", "pixels", made.kind)]
+    published = assets()
+    files = ["javascripts/explorables.js", *scripts, "stylesheets/explorables.css"]
+    data = json.dumps(made.data, separators=(",", ":"))
+    parts = [data, *(published[file] for file in files)]
+    return sum(len(gzip.compress(part.encode(), 9)) for part in parts)
 
 
 @contextmanager

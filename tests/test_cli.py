@@ -54,6 +54,18 @@ def table(tmp_path):
     return write
 
 
+def test_compare_without_a_report_loads_nothing_that_draws():
+    code = (
+        "import sys; from anomaly_lab.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        "print('LOADED', *sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "compare", "breast_cancer", *QUICK, "--seeds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split("LOADED")[1].split())
+    assert "anomaly_lab.results" in loaded
+    assert not loaded & {"anomaly_lab.drawing", "jinja2", "matplotlib"}
+
+
 def test_version_and_help():
     assert run("--version").output == f"anomaly-lab {anomaly_lab.__version__}\n"
     told = run("compare", "--help").output

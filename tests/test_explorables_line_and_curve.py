@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, Visit, needs_chromium, visit
-from explorable_page import DOCS, chain, inside, lay, picture, straight, swipe
+from explorable_page import chain, inside, lay, picture, straight, swipe
 from playwright.sync_api import Browser, Page
 
 from anomaly_lab.detectors import PCADetector
@@ -18,7 +19,7 @@ from anomaly_lab.explorables import Explorable, line_and_curve
 
 Array = np.ndarray
 Tell = Callable[[str], None]
-SCRIPT = DOCS / "javascripts" / "explorables" / "line_and_curve.js"
+SCRIPT = Path(line_and_curve.__code__.co_filename).with_name("line_and_curve.js")
 POINT = "#line_and_curve [role=slider]"
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 from browser import Visit, needs_chromium
-from explorable_page import DOCS, picture, straight, swipe
+from explorable_page import picture, straight, swipe
 from playwright.sync_api import Browser
 
 from anomaly_lab import explorables
@@ -71,10 +71,7 @@ def lay(folder: Path, *kinds: str, above: int = 0, between: int = 0, without: st
     above, between: pixels of height before the first and before each next one.
     without: a file that is missing.
     """
-    files = {
-        name: (DOCS / name).read_text(encoding="utf-8")
-        for name in ("javascripts/explorables.js", *SHARED)
-    }
+    files = {name: explorables.assets()[name] for name in ("javascripts/explorables.js", *SHARED)}
     for kind in kinds:
         data, script = files_of(kind)
         files[data] = f'explorables.data["00-{kind}"]={{"at":5}}\n'

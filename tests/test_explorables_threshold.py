@@ -25,9 +25,11 @@ from explorable_page import (
 )
 from playwright.sync_api import Browser, Locator, Page
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, plots, split, thresholds
+from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, split, thresholds
+from anomaly_lab.drawing.scores import histogram_edges
 from anomaly_lab.errors import InputError
 from anomaly_lab.explorables import Explorable, Scores
+from anomaly_lab.explorables.kinds.threshold import _corners
 
 Array = np.ndarray[Any, Any]
 Sets = dict[str, list[Scores]]
@@ -243,7 +245,7 @@ def test_bars_hold_every_row_in_the_edges_of_the_lessons_figures(
     axes = set()
     for _, given, data in pairs(sets, made):
         report = evaluate(given.test_labels, given.test, float(np.median(given.test)))
-        edges, logarithmic = plots.histogram_edges(report)
+        edges, logarithmic = histogram_edges(report)
         axes.add(logarithmic)
         assert (data["axis"], data["logarithmic"]) == ([edges[0], edges[-1]], logarithmic)
         for label, kind in enumerate(("normal", "anomalies")):
@@ -320,7 +322,7 @@ def test_corners_count_neighbours_in_four_bytes_apart() -> None:
     low = np.nextafter(np.float32(1), np.float32(2))
     high = np.nextafter(low, np.float32(2))  # the middle, in four bytes, is `high` itself
     values, labels = np.array([0, low, high, 2], "float32"), np.array([0, 0, 1, 1])
-    assert [tuple(c[1:]) for c in explorables._corners(values, labels)] == [(0, 0)]
+    assert [tuple(c[1:]) for c in _corners(values, labels)] == [(0, 0)]
 
 
 def test_the_data_are_json(made: Explorable) -> None:
@@ -605,14 +607,14 @@ def test_the_answer_is_the_cheapest_of_all_cutoffs(
     for address, given, data in pairs(sets, made):
         rare = f"&prevalence={prevalence}" if prevalence else ""
         at(page, f"{address}&alarm={alarm}&miss={miss}{rare}&answer=shown")
-        told = part(page, "challenge").locator(".told")
+        reply = part(page, "challenge").locator(".reply")
         share = prevalence or float(np.mean(given.test_labels))
         least = min(all_costs(given, share, alarm, miss))
         by_rule = (
             thresholds.Cost(alarm, miss).fit(given.validation, given.validation_labels).cutoff_
         )
 
-        text = told.inner_text()
+        text = reply.inner_text()
         said = re.match(r"The cheapest of all cutoffs is (\S+): 1,000 rows cost (\S+)\. ", text)
         assert said is not None
         assert said[2] == short(least)
@@ -625,7 +627,7 @@ def test_the_answer_is_the_cheapest_of_all_cutoffs(
             best = thresholds.Cost(alarm, miss).fit(given.test, given.test_labels).cutoff_
             assert said[1] == short(best)
             at(page, f"{address}&alarm={alarm}&miss={miss}&answer=shown&cutoff={best!r}")
-            assert "Yours is as cheap." in told.inner_text()
+            assert "Yours is as cheap." in reply.inner_text()
             line, mark = (
                 page.locator(f"#threshold {name}").evaluate("g => g.transform.baseVal[0].matrix.e")
                 for name in (".handle", ".best path")
@@ -664,9 +666,9 @@ def test_a_new_question_hides_the_answer(page: Page) -> None:
         show.click()
         assert page.locator("#threshold .best").is_visible()
         handle(page).press("ArrowRight")
-        assert part(page, "challenge").locator(".told").inner_text() != ""
+        assert part(page, "challenge").locator(".reply").inner_text() != ""
         change()
-        assert part(page, "challenge").locator(".told").inner_text() == ""
+        assert part(page, "challenge").locator(".reply").inner_text() == ""
         assert not page.locator("#threshold .best").is_visible()
 
 
@@ -781,7 +783,7 @@ def test_a_finger_drags_the_cutoff_and_scrolls_elsewhere(
         rule(page, "MAD(3.5)").tap()
         assert cutoff(page, data) == fitted(RULES[4], given)
         page.get_by_role("button", name="Show the answer").tap()
-        assert part(page, "challenge").locator(".told").is_visible()
+        assert part(page, "challenge").locator(".reply").is_visible()
         assert not seen.errors
 
 

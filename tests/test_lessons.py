@@ -46,7 +46,7 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 
-from anomaly_lab.pictures import STYLE, show
+from anomaly_lab.drawing import STYLE, show
 from anomaly_lab.thresholds import parse
 
 plt.style.use(STYLE)
@@ -248,13 +248,13 @@ def test_cells_keep_their_order_in_blocks(small: Lesson) -> None:
 
 def test_names_of_the_package_are_those_of_their_definition(tmp_path: Path) -> None:
     imports = (
-        "from anomaly_lab import datasets, split\nfrom anomaly_lab.pictures import STYLE, show\n"
+        "from anomaly_lab import datasets, split\nfrom anomaly_lab.drawing import STYLE, show\n"
         "from anomaly_lab.detectors import PCADetector\nfrom math import pi\n"
     )
     assert write(tmp_path, f"{FRONT}# %%\n{imports}").uses == [
         "anomaly_lab.datasets",
         "anomaly_lab.detectors.pca.PCADetector",
-        "anomaly_lab.pictures.show",
+        "anomaly_lab.drawing.picture.show",
         "anomaly_lab.splits.split",
     ]
 
@@ -681,7 +681,7 @@ from pathlib import Path
 import anomaly_lab
 from anomaly_lab.thresholds import parse
 
-print(len((Path(anomaly_lab.__file__).parent / "report_template.html").read_text()) > 0)
+print(len((Path(anomaly_lab.__file__).parent / "report/template.html").read_text()) > 0)
 """
 )
 SETUP = """
@@ -713,12 +713,12 @@ print(json.dumps([*(fresh_with(*edit) for edit in edits), fresh()]))
 STALE = {
     "a module it imports": ("thresholds.py", "\nADDED = 1\n"),
     "what that module imports": ("errors.py", "\nADDED = 1\n"),
-    "a file it opens": ("report_template.html", " "),
+    "a file it opens": ("report/template.html", " "),
     "the engine": ("lessons/prose.py", "\nADDED = 1\n"),
 }
 FRESH = {
     "a module it does not import": ("comparison.py", "\nADDED = 1\n"),
-    "a file it does not open": ("anomaly_lab.mplstyle", "\n"),
+    "a file it does not open": ("drawing/anomaly_lab.mplstyle", "\n"),
     "a comment in a module it imports": ("thresholds.py", "\n# A comment.\n"),
 }
 

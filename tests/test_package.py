@@ -9,22 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_wheel_holds_code_cards_lessons_and_types(wheel):
+def test_the_wheel_holds_the_package_cards_and_lessons(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
-    modules = {str(p.relative_to(ROOT)) for p in (ROOT / "anomaly_lab").rglob("*.py")}
+    kinds = {".py", ".js", ".css", ".html", ".csv", ".mplstyle", ".typed"}
+    files = (ROOT / "anomaly_lab").rglob("*")
+    package = {str(p.relative_to(ROOT)) for p in files if p.suffix in kinds}
     cards = {f"anomaly_lab/_cards/{p.name}" for p in (ROOT / "datasets").glob("*.toml")}
     lessons = {f"anomaly_lab/_tutorial/{p.name}" for p in (ROOT / "tutorial").glob("*.py")}
-    extra = {
-        f"anomaly_lab/{name}"
-        for name in (
-            "py.typed",
-            "anomaly_lab.mplstyle",
-            "report_template.html",
-            "gallery/gallery.html",
-            "gallery/recorded.csv",
-        )
-    }
-    assert held >= modules | cards | lessons | extra
+    assert held >= package | cards | lessons
     assert not [name for name in held if name.startswith(("tests", "docs"))]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import DESKTOP, PHONE, chromium, needs_chromium, visit
-from test_plots import HISTORY, comparison_of, explanation_of
+from test_drawing_scores import HISTORY, comparison_of, explanation_of
 
 from anomaly_lab import datasets, report, results
 from anomaly_lab.comparison import Comparison, Run, compare

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,7 @@ from anomaly_lab.lessons import execute, lessons
 from anomaly_lab.lessons.prose import minutes, words
 
 LESSONS = lessons()
+COMPUTED = Path(__file__).parents[1] / "docs" / "computed"
 LESSON_KB, FIRST_VIEW_KB = 150, 600
 Tell = Callable[[str], None]
 
@@ -103,6 +105,35 @@ def test_every_figure_has_alt_text(site: Path) -> None:
             assert figure["role"] == "img"
         for image in soup(page).select("article img"):
             assert image.get("alt"), (page, image)
+
+
+def test_each_figure_is_the_one_that_the_cell_shows(site: Path) -> None:
+    """In the order of the cells, of every computed page; other pages' explorables left out."""
+    pages = {f"learn/{lesson.slug}": lesson for lesson in LESSONS}
+    pages |= {lesson.slug[3:]: lesson for lesson in lessons(COMPUTED)}
+    for page, lesson in pages.items():
+        run = execute.load(lesson)
+        assert labels_on(site / f"{page}.html", page) == (labels_of(run) if run else []), page
+
+
+def labels_on(file: Path, page: str) -> list[str]:
+    own = []
+    for figure in soup(file).select("article figure.picture svg"):
+        explorable = figure.find_parent(attrs={"data-explorable": True})
+        if explorable is None or str(explorable["data-explorable"]).startswith(f"{page}-"):
+            own.append(str(figure["aria-label"]))
+    return own
+
+
+def labels_of(run: execute.Run) -> list[str]:
+    html = "".join(
+        output.get("data", {}).get("text/html", "")
+        for place in sorted(run.outputs)
+        for output in run.outputs[place]
+    )
+    labels = re.findall(r'<figure class="picture"><svg [^>]*?aria-label="([^"]*)"', html)
+    assert len(labels) == html.count('<figure class="picture">')
+    return [unescape(label) for label in labels]
 
 
 def test_a_lesson_page_is_light(site: Path, tell: Tell) -> None:

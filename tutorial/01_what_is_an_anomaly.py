@@ -23,9 +23,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split
+from anomaly_lab import AnomalyModel, datasets, drawing, evaluate, split
 from anomaly_lab.detectors import CentroidDetector
-from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, score_map, show
+from anomaly_lab.drawing import ANOMALY, NORMAL, QUIET, STYLE, score_map, show
 
 plt.style.use(STYLE)
 
@@ -395,8 +395,7 @@ assert rates.min() < 0.02 and rates.max() > 0.1, "lesson 01: ... but not on ever
 
 # %% tags=["fold"]
 fig, ax = plt.subplots(figsize=(4.4, 3))
-plots.score_histogram(report, ax=ax)
-show(fig, plots.describe_score_histogram(report, "distance-to-the-mean"))
+drawing.score_histogram(report, ax=ax, name="distance-to-the-mean")
 
 # %% [markdown]
 # One split is one draw of a lottery. Over {{ seeds }} random splits the recall is {{ recall:.0%}}

@@ -28,8 +28,8 @@ from sklearn.metrics import roc_auc_score
 
 from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, split
 from anomaly_lab.detectors import CentroidDetector, PCADetector
+from anomaly_lab.drawing import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, scatter, score_map, show
 from anomaly_lab.neural import backend
-from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, scatter, score_map, show
 
 plt.style.use(STYLE)
 

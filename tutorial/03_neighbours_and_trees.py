@@ -30,7 +30,7 @@ from anomaly_lab.detectors import (
     KNNDetector,
     PCADetector,
 )
-from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, scatter, score_map, show
+from anomaly_lab.drawing import ANOMALY, NORMAL, QUIET, STYLE, scatter, score_map, show
 
 plt.style.use(STYLE)
 

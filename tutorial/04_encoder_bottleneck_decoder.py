@@ -28,10 +28,10 @@ from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab import datasets, explorables, plots, split, thresholds
+from anomaly_lab import datasets, drawing, explorables, split, thresholds
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector, PCADetector
+from anomaly_lab.drawing import LOOKS, QUIET, STYLE, images, show
 from anomaly_lab.neural import backend
-from anomaly_lab.pictures import LOOKS, QUIET, STYLE, images, show
 
 plt.style.use(STYLE)
 PURPLE, GREEN, OCHRE = (LOOKS[name][0] for name in ("autoencoder", "knn", "pca"))
@@ -166,8 +166,7 @@ history = train(encoder, decoder, fit_rows, held_back=held_back)
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(5.4, 2.9))
-plots.training_curve(history, ax=ax)
-show(ax, plots.describe_training_curve(history))
+drawing.training_curve(history, ax=ax)
 
 # %% tags=["claim"]
 assert history["loss"].iloc[-1] < 0.25 * history["loss"].iloc[0], "the loss falls"
@@ -460,7 +459,8 @@ assert angles["error / PCA's"].between(0.99999, 1.001).all(), "and the error is 
 # valley in which training could end. What the network of this lesson has beyond PCA is the bend, as
 # on the curve of [lesson 02](02_normal_has_a_shape.ipynb):
 #
-# <p data-explore="02-line_and_curve">On the site there is an interactive picture here.</p>
+# <p data-explore="learn/02_normal_has_a_shape-line_and_curve">On the site there is an interactive
+# picture here.</p>
 #
 # ## Turn one knob
 #

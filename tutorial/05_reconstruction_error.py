@@ -25,15 +25,15 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split
+from anomaly_lab import AnomalyModel, datasets, drawing, evaluate, split
 from anomaly_lab.detectors import (
     AutoencoderDetector,
     CentroidDetector,
     KNNDetector,
     PCADetector,
 )
+from anomaly_lab.drawing import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.neural import backend
-from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.thresholds import Quantile
 
 plt.style.use(STYLE)
@@ -362,8 +362,7 @@ report_level = model.threshold_.level
 # fitting row: the network has practised on those.
 
 # %%
-ax = plots.score_histogram(report)
-show(ax, plots.describe_score_histogram(report, "autoencoder"))
+drawing.score_histogram(report, name="autoencoder")
 
 # %% [markdown]
 # Of the normal test beats {{ report.false_positive_rate:.1%}} are [false
@@ -664,7 +663,8 @@ assert loud.mean() > 0.98, "a beat of twice the amplitude is flagged"
 # > **Try.** Begin from a digit, and paint one white dot: in a corner, or on a free place beside a
 # > stroke. Which of the two raises the network's score more, and why?
 #
-# <p data-explore="04-draw">On the site there is an interactive picture here.</p>
+# <p data-explore="learn/04_encoder_bottleneck_decoder-draw">On the site there is an interactive
+# picture here.</p>
 #
 # <details class="answer">
 # <summary>Answer</summary>

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, plots, split, thresholds
+from anomaly_lab import AnomalyModel, datasets, drawing, evaluate, explorables, split, thresholds
+from anomaly_lab.drawing import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.errors import InputError
 from anomaly_lab.explorables import Scores
-from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 
 plt.style.use(STYLE)
 
@@ -114,8 +114,7 @@ test = scored(models, parts.test)
 report = evaluate(parts.test_labels, test["autoencoder"], cutoff)
 
 fig, ax = plt.subplots(figsize=(5.2, 3))
-plots.score_histogram(report, ax=ax)
-show(ax, plots.describe_score_histogram(report, "autoencoder"))
+drawing.score_histogram(report, ax=ax, name="autoencoder")
 
 # %% [markdown]
 # That is the cutoff in a picture: a line drawn through the scores. On {{ len(report.labels):,}}

@@ -25,10 +25,10 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, plots, split, thresholds
+from anomaly_lab import AnomalyModel, datasets, drawing, evaluate, split, thresholds
 from anomaly_lab.detectors import AutoencoderDetector, KNNDetector
+from anomaly_lab.drawing import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 from anomaly_lab.neural import backend
-from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, show
 
 plt.style.use(STYLE)
 
@@ -73,8 +73,7 @@ by_hand = {
 # %% tags=["fold"]
 report = evaluate(labels, scores, model.cutoff)
 fig, ax = plt.subplots(figsize=(3.6, 3))
-plots.confusion_matrix(report, ax=ax)
-show(ax, plots.describe_confusion_matrix(report, "kNN"))
+drawing.confusion_matrix(report, ax=ax, name="kNN")
 
 # %%
 table = pd.DataFrame({"kNN": by_hand, "evaluate": {k: getattr(report, k) for k in by_hand}})

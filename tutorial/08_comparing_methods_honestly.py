@@ -34,7 +34,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from anomaly_lab import all_detectors, compare, datasets, split
-from anomaly_lab.pictures import NORMAL, QUIET, STYLE, look, show
+from anomaly_lab.drawing import NORMAL, QUIET, STYLE, look, show
 
 plt.style.use(STYLE)
 

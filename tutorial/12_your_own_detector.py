@@ -37,7 +37,7 @@ from anomaly_lab.detectors import (
     PCADetector,
     all_detectors,
 )
-from anomaly_lab.pictures import ANOMALY, NORMAL, QUIET, STYLE, score_map, show
+from anomaly_lab.drawing import ANOMALY, NORMAL, QUIET, STYLE, score_map, show
 
 plt.style.use(STYLE)
 pd.set_option("display.max_colwidth", None)

@@ -28,7 +28,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from anomaly_lab import AnomalyModel, datasets, evaluate, thresholds
-from anomaly_lab.pictures import ANOMALY, NORMAL, STYLE, show
+from anomaly_lab.drawing import ANOMALY, NORMAL, STYLE, show
 
 plt.style.use(STYLE)
 

@@ -6,34 +6,23 @@ words and the layout are in `gallery.html` beside this file.
 
 from __future__ import annotations
 
-import base64
 import functools
-import html
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import contourpy
 import jinja2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
 from anomaly_lab import datasets
 from anomaly_lab.comparison import leader
 from anomaly_lab.contract import Case, Detector
-from anomaly_lab.figures import NORMAL
+from anomaly_lab.drawing import Picture, compact_map
 from anomaly_lab.gallery.tables import TRAININGS
-from anomaly_lab.gallery.tasks import CELLS, EXTENT, Floats, Map, MapResult, centres
-from anomaly_lab.pictures import Picture
+from anomaly_lab.gallery.tasks import Map, MapResult, centres
 
 _FIGURES = "roc_auc", "average_precision"
-_SIDE = 10 * CELLS  # of a map, in its own units
-_SHADES = 12  # on either side of the cutoff
-_FAINT, _STRONG = 0.1, 0.62  # opacity of the first and of the last shade above the cutoff
-_GREY = 0x80, 0x80, 0x80
 
 
 def maps(results: Mapping[Map, MapResult], words: Mapping[str, str]) -> str:
@@ -94,33 +83,10 @@ def side_by_side(pictures: Iterable[Picture]) -> str:
 
 
 def panel(result: MapResult, alt: str) -> str:
-    """Return a map as a small SVG figure, coloured by the page's style sheet.
-
-    Cells below the cutoff are blue, the stronger the lower the score; cells above it are grey, the
-    stronger the higher. Shades follow ranks, so maps of different detectors can be compared.
-
-    Parameters
-    ----------
-    result : MapResult
-        What to draw: scores, cutoff, fitting rows, and the anomalies among the test rows.
-    alt : str
-        The alternative text.
-
-    Returns
-    -------
-    str
-        One ``<figure>``, as `anomaly_lab.pictures.Picture` gives.
-    """
-    hidden, found = result.hidden == 1, result.labels == 1
-    return (
-        f'<figure class="picture"><svg viewBox="0 0 {_SIDE} {_SIDE}" role="img" '
-        f'aria-label="{html.escape(alt)}">'
-        f'<image width="{_SIDE}" height="{_SIDE}" href="data:image/png;base64,{_shades(result)}"/>'
-        f'<path class="cutoff" d="{_contour(result)}"/>'
-        f'<path class="rows" d="{_marks(result.X[~hidden], "h0")}"/>'
-        f'<path class="hidden" d="{_marks(result.X[hidden], "m-9-9l18 18m0-18l-18 18")}"/>'
-        f'<path class="anomalies" d="{_marks(result.test[found], "m0-15l14 25h-28z")}"/>'
-        "</svg></figure>"
+    """Return a map as a small SVG figure: scores, cutoff, fitting rows, and anomalies to find."""
+    anomalies = result.test[result.labels == 1]
+    return compact_map(
+        centres(), result.scores, result.cutoff, result.X, result.hidden, anomalies, alt
     )
 
 
@@ -176,53 +142,6 @@ def _cells(stats: pd.DataFrame, coin: float, figure: str) -> dict[str, dict[str,
         }
         for detector, mean, sd in stats[["mean", "sd"]].itertuples()
     }
-
-
-def _shades(result: MapResult) -> str:
-    """Return the map as a PNG in base64: as many colours as there are shades, one pixel a cell."""
-    above = result.scores > result.cutoff
-    steps = np.empty(above.shape, dtype=np.uint8)
-    for side in (above, ~above):
-        ranks = np.searchsorted(np.sort(result.scores[side]), result.scores[side])
-        steps[side] = np.minimum(ranks * _SHADES // max(side.sum(), 1), _SHADES - 1)
-    image = Image.fromarray(np.flipud(steps + _SHADES * above).astype(np.uint8), "P")
-    blue = tuple(bytes.fromhex(NORMAL[1:]))
-    image.putpalette([*(blue * _SHADES), *(_GREY * _SHADES)])
-    strength = np.linspace(_FAINT, _STRONG, _SHADES)
-    opacity = np.round(255 * np.concatenate([0.55 * strength[::-1], strength])).astype(np.uint8)
-    file = io.BytesIO()
-    image.save(file, "PNG", transparency=opacity.tobytes(), optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def _contour(result: MapResult) -> str:
-    """Return the lines where the score is the cutoff, as steps along them."""
-    contours = contourpy.contour_generator(centres(), centres(), result.scores)
-    lines = cast(list[Floats], contours.lines(result.cutoff))
-    return "".join(_line(_units(line)) for line in lines)
-
-
-def _line(points: npt.NDArray[np.int64]) -> str:
-    first, steps = points[0], np.diff(points, axis=0)
-    moved = steps[steps.any(axis=1)]
-    return f"M{_pair(first)}l" + _tight(" ".join(map(_pair, moved))) if len(moved) else ""
-
-
-def _marks(points: Floats, mark: str) -> str:
-    return "".join(f"M{_pair(point)}{mark}" for point in _units(points))
-
-
-def _units(points: Floats) -> npt.NDArray[np.int64]:
-    """Return points of the plane, shape (n, 2), in whole units of the SVG: y points down."""
-    return np.round((np.asarray(points) * [1, -1] / EXTENT + 1) * _SIDE / 2).astype(int)
-
-
-def _pair(point: npt.NDArray[np.int64]) -> str:
-    return _tight(f"{point[0]} {point[1]}")
-
-
-def _tight(numbers: str) -> str:
-    return numbers.replace(" -", "-")
 
 
 @functools.cache

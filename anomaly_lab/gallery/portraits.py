@@ -1,6 +1,6 @@
 """The pictures on a detector's page: how it scores, a case where it fails, what a parameter does.
 
-They are drawn once: what came is kept until the detector, its card, the drawings or the versions
+They are drawn once: the result is stored until the detector, its card, what draws or the versions
 that they depend on change.
 """
 
@@ -10,10 +10,9 @@ import hashlib
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import joblib
 import matplotlib
@@ -21,46 +20,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anomaly_lab import datasets, figures, pictures
+from anomaly_lab import datasets, drawing
 from anomaly_lab.comparison import Progress
 from anomaly_lab.contract import Card, Case
 from anomaly_lab.detectors import get_detector
+from anomaly_lab.drawing.style import style
 from anomaly_lab.errors import AnomalyLabError
-from anomaly_lab.figures import style
-from anomaly_lab.gallery import drawings
 from anomaly_lab.gallery.fingerprints import fingerprint, modules
 from anomaly_lab.gallery.run import run
 from anomaly_lab.gallery.store import Store
-from anomaly_lab.gallery.tasks import Floats, Labels, Map, MapResult
+from anomaly_lab.gallery.tasks import Floats, Labels, Map, MapResult, centres
 from anomaly_lab.paths import cache_folder, write_whole
-from anomaly_lab.pictures import Picture, show
 from anomaly_lab.splits import split
 
 _DEFAULT = Case("shapes/moons")  # for the idea, where the card names no rows
 
+_DRAWN_BY = "maps", "rows", "picture", "style", "svg"
+
 Results = Mapping[Map, MapResult]
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """The pictures of one detector.
-
-    Parameters
-    ----------
-    idea : Picture
-        How a normal row and an anomaly get their scores.
-    failure, sweep : Picture, optional
-        Maps with and without the cause of its failure; maps for values of a parameter. None where
-        the card has no such case.
-    """
-
-    idea: Picture
-    failure: Picture | None
-    sweep: Picture | None
-
-    def pictures(self) -> dict[str, Picture]:
-        """Return those that there are, by name."""
-        return {name: picture for name, picture in vars(self).items() if picture}
+# HTML figures by name: "idea", how a normal row and an anomaly get their scores; where the card has
+# them, "failure", maps with and without its cause, and "sweep", maps for values of a parameter.
+Portrait: TypeAlias = dict[str, str]
 
 
 def portraits(
@@ -73,7 +53,7 @@ def portraits(
     names : iterable of str
         Names of detectors.
     store : Store
-        Where maps are taken from and kept.
+        Where maps are taken from and stored.
     progress : callable, optional
         Called as ``progress(done, total, what)`` while maps are made.
 
@@ -88,7 +68,7 @@ def portraits(
         Where a detector failed.
     """
     wanted = list(names)
-    found = {name: _kept(name) for name in wanted}
+    found = {name: _stored(name) for name in wanted}
     todo = [name for name, portrait in found.items() if portrait is None]
     if todo:
         maps = run([task for name in todo for task in _maps(name)], store, progress)
@@ -133,32 +113,28 @@ def _idea_case(card: Card) -> Case:
 
 def _drawn(name: str, maps: Results) -> Portrait:
     card = get_detector(name).card
-    return Portrait(
-        idea=_idea(card),
-        failure=_failure(card, maps) if card.failure else None,
-        sweep=_sweep(card, maps) if card.sweep else None,
-    )
+    portrait = {"idea": _idea(card)}
+    if card.failure:
+        portrait["failure"] = _failure(card, maps)
+    if card.sweep:
+        portrait["sweep"] = _sweep(card, maps)
+    return portrait
 
 
-def _idea(card: Card) -> Picture:
+def _idea(card: Card) -> str:
     case = _idea_case(card)
     parts = split(datasets.load(case.data, rows=case.rows, seed=0), seed=0)
     rows, test = parts.fit.to_numpy(), parts.test.to_numpy()
     detector = get_detector(card.name)().fit(rows)
     chosen = _middling(detector.anomaly_score(test), parts.test_labels)
-    explained, labels = test[chosen], parts.test_labels[chosen]
-
-    def draw(ax: Axes) -> None:
-        try:
-            drawings.idea(ax, detector, rows, explained, labels)
-        except Exception as error:
-            raise AnomalyLabError(
-                f"{card.name}: its idea cannot be drawn: {type(error).__name__}: {error}. Mend "
-                "_draw, or leave it out: it is optional."
-            ) from error
-
-    alt = drawings.describe_idea(detector, explained, labels)
-    return _picture([draw], f"{card.title}. {alt}", 3.4, 3.4)
+    try:
+        picture = drawing.idea(detector, rows, test[chosen], parts.test_labels[chosen], centres())
+    except Exception as error:
+        raise AnomalyLabError(
+            f"{card.name}: its idea cannot be drawn: {type(error).__name__}: {error}. Mend "
+            "_draw, or leave it out: it is optional."
+        ) from error
+    return picture._repr_html_()
 
 
 def _middling(scores: Floats, labels: Labels) -> list[int]:
@@ -167,12 +143,12 @@ def _middling(scores: Floats, labels: Labels) -> list[int]:
     return [int(rows[np.argsort(scores[rows])[len(rows) // 2]]) for rows in kinds]
 
 
-def _failure(card: Card, maps: Results) -> Picture:
+def _failure(card: Card, maps: Results) -> str:
     titles = ["With the cause", "Without it"]
     return _panels(card, maps, failure_maps(card), titles, width=4.6)
 
 
-def _sweep(card: Card, maps: Results) -> Picture:
+def _sweep(card: Card, maps: Results) -> str:
     tasks = sweep_maps(card)
     titles = [f"{name} = {_plain(value)}" for task in tasks for name, value in task.settings]
     return _panels(card, maps, tasks, titles, width=2.3 * len(tasks))
@@ -184,48 +160,50 @@ def _plain(value: Any) -> str:
 
 
 def _panels(
-    card: Card, maps: Results, tasks: Iterable[Map], titles: list[str], width: float
-) -> Picture:
-    drawn: list[Callable[[Axes], None]] = []
-    told = [f"{card.title}, {len(titles)} maps."]
-    for task, title in zip(tasks, titles, strict=True):
-        result = maps[task]
-
-        def draw(ax: Axes, result: MapResult = result, title: str = title) -> None:
-            drawings.panel(ax, result)
-            ax.set_title(f"{title}\nROC-AUC {result.roc_auc:.2f}", pad=6, fontsize=10)
-
-        drawn.append(draw)
-        told.append(f"{title}: {drawings.describe_panel(result, task.case.data)}")
-    return _picture(drawn, " ".join(told), width, width / len(titles) + 0.45)
-
-
-def _picture(drawn: list[Callable[[Axes], None]], alt: str, width: float, height: float) -> Picture:
+    card: Card, maps: Results, tasks: Sequence[Map], titles: list[str], width: float
+) -> str:
+    words = [f"{card.title}, {len(titles)} maps."]
     with style():
-        figure = Figure(figsize=(width, height))
-        for draw, ax in zip(drawn, figure.subplots(1, len(drawn), squeeze=False)[0], strict=True):
-            draw(ax)
-    return show(figure, alt)
+        figure = Figure(figsize=(width, width / len(titles) + 0.45))
+        axes = figure.subplots(1, len(titles), squeeze=False)[0]
+        for ax, task, title in zip(axes, tasks, titles, strict=True):
+            result = maps[task]
+            panel(ax, result)
+            ax.set_title(f"{title}\nROC-AUC {result.roc_auc:.2f}", pad=6, fontsize=10)
+            words.append(f"{title}: {panel_in_words(result, task.case.data)}")
+    return drawing.show(figure, " ".join(words))._repr_html_()
 
 
-def _kept(name: str) -> Portrait | None:
+def panel(ax: Axes, result: MapResult) -> None:
+    """Draw a map: scores, cutoff, fitting rows, and the anomalies among the test rows."""
+    anomalies = result.test[result.labels == 1]
+    drawing.panel(ax, centres(), result.scores, result.cutoff, result.X, result.hidden, anomalies)
+
+
+def panel_in_words(result: MapResult, where: str) -> str:
+    """Return what a map shows, of rows called `where`."""
+    hidden = int(result.hidden.sum())
+    among = f", {hidden} anomalies hidden among them" if hidden else ""
+    return (
+        f"Map of the scores on {where}: {len(result.X)} fitting rows{among}, and "
+        f"{int(result.labels.sum())} anomalies to find; ROC-AUC {result.roc_auc:.2f}."
+    )
+
+
+def _stored(name: str) -> Portrait | None:
     """Return what was drawn before, if it would be drawn the same today."""
     path = _path(name)
     try:
         content = json.loads(path.read_bytes()) if path else {}
-        drawn = {
-            kind: picture and Picture(**picture) for kind, picture in content["pictures"].items()
-        }
-        return Portrait(**drawn) if content["key"] == _key(name) else None
+        return dict(content["pictures"]) if content["key"] == _key(name) else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def _keep(name: str, portrait: Portrait) -> None:
     path = _path(name)
-    drawn = {kind: picture and asdict(picture) for kind, picture in vars(portrait).items()}
     if path:
-        write_whole(path, json.dumps({"key": _key(name), "pictures": drawn}).encode())
+        write_whole(path, json.dumps({"key": _key(name), "pictures": portrait}).encode())
 
 
 def _path(name: str) -> Path | None:
@@ -236,8 +214,8 @@ def _path(name: str) -> Path | None:
 def _key(name: str) -> str:
     """Hash what the pictures come of: what their maps come of, and what draws them."""
     tasks = [Map(name, _idea_case(get_detector(name).card)), *_maps(name)]
-    drawing = (__name__, drawings.__name__, pictures.__name__, figures.__name__)
-    files = [importlib.util.find_spec(module) for module in (*modules(name), *drawing)]
+    drawn_by = (__name__, *(f"{drawing.__name__}.{part}" for part in _DRAWN_BY))
+    files = [importlib.util.find_spec(module) for module in (*modules(name), *drawn_by)]
     parts = [
         matplotlib.__version__,
         *map(str, tasks),

@@ -46,7 +46,7 @@ def minutes(lesson: Lesson) -> int:
     code = [cell.source for cell in lesson.cells if cell.kind == "code"]
     shown = [c.source for c in lesson.cells if c.kind == "code" and c.tag in ("", "exercise")]
     lines = sum(len(source.splitlines()) for source in shown)
-    figures = sum(source.count("show(") for source in code)
+    figures = sum(len(re.findall(r"\bshow\(|\bdrawing\.\w+\(", source)) for source in code)
     return math.ceil(
         words(lesson) / WORDS_A_MINUTE + lines / LINES_A_MINUTE + figures / FIGURES_A_MINUTE
     )

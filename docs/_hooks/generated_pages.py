@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import griffe
-import markup
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from state import build_of
 from typer.testing import CliRunner
 
 from anomaly_lab import __version__, all_detectors, datasets
@@ -60,9 +60,8 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         raise PluginError(str(error)) from error
     for name, detector in found.items():
         path = f"{detector.__module__}.{detector.__qualname__}"
-        pictures = drawn[name].pictures()
-        for kind, picture in pictures.items():
-            markup.FIGURES[f"{name}-{kind}"] = picture._repr_html_()
+        for kind, figure in drawn[name].items():
+            build_of(config).figures[f"gallery/{name}-{kind}"] = figure
         _add(files, config, f"gallery/{name}.md", "detector.md", card=detector.card, path=path,
              explained=_explained(detector), parameters=_parameters(detector),
              lessons=[lesson for lesson in taught if path in lesson.uses])  # fmt: skip
@@ -83,11 +82,11 @@ def _explained(detector: type[Detector]) -> str | None:
 def _parameters(detector: type[Detector]) -> list[tuple[str, str, str]]:
     """Return name, default and meaning of a detector's parameters, in Markdown."""
     sections = griffe.Docstring(inspect.getdoc(detector) or "").parse("numpy")
-    told = [section.value for section in sections if section.kind.value == "parameters"]
+    tables = [section.value for section in sections if section.kind.value == "parameters"]
     defaults = inspect.signature(detector).parameters
     return [
         (p.name, repr(defaults[p.name].default), " ".join(p.description.split()))
-        for parameters in told
+        for parameters in tables
         for p in parameters
     ]
 

@@ -1,4 +1,4 @@
-"""Each lesson of ``tutorial/``: run (or kept from before), a page, a student notebook, a nav entry.
+"""Each lesson of ``tutorial/``: run (or stored), a page, a student notebook, a nav entry.
 
 `docs/computed/` holds pages of the same format that are not lessons, such as the gallery.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import posixpath
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
-import explorables
+import explorable_blocks
 import markup
 import nbformat
 from bs4 import BeautifulSoup
@@ -23,10 +22,11 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
+from state import Build, LessonPage, begin, build_of
 
 from anomaly_lab.lessons import Lesson, LessonError, lessons
 from anomaly_lab.lessons import notebooks as make
-from anomaly_lab.lessons.execute import Run, run_all
+from anomaly_lab.lessons.execute import run_all
 from anomaly_lab.lessons.prose import exercise_minutes, minutes, problems
 
 log = logging.getLogger("mkdocs.hooks.lessons")
@@ -35,25 +35,6 @@ HERE = Path(__file__).parent
 TEMPLATES = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
 )
-
-
-@dataclass(frozen=True)
-class LessonPage:
-    """A lesson with what came of it."""
-
-    lesson: Lesson
-    run: Run
-    teaches: bool  # a lesson, not another computed page
-
-
-class Site:
-    """The computed pages of one build, by source address such as ``learn/04_x.ipynb``."""
-
-    folder: TemporaryDirectory[str]
-    pages: dict[str, LessonPage]
-
-
-SITE = Site()
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -73,52 +54,61 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for problem in [problem for lesson in taught for problem in problems(lesson)]:
         log.warning(problem)  # strict builds fail
     runs = run_all([*taught, *computed], progress=_tell)
-    SITE.folder, SITE.pages = TemporaryDirectory(), {}
+    build = begin(config)
+    explorable_blocks.publish(files, config)
     for lesson, run in zip([*taught, *computed], runs, strict=True):
-        teaches = lesson in taught
-        address = f"learn/{lesson.slug}.ipynb" if teaches else f"{lesson.slug[3:]}.ipynb"
-        notebook = make.page(lesson, run.texts, run.outputs)
-        markup.take_figures(notebook, lesson.number)
-        explorables.take(notebook, lesson.number, files, config)
-        SITE.pages[address] = LessonPage(lesson, run, teaches)
-        path = Path(SITE.folder.name, address)
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(notebook, path)
-        # mkdocs-jupyter knows no generated files: this one pretends to come from a docs folder.
-        files.append(File(address, SITE.folder.name, config.site_dir, config.use_directory_urls))
-        if teaches:
+        name = f"learn/{lesson.slug}" if lesson in taught else lesson.slug[3:]
+        build.pages[f"{name}.ipynb"] = shown = LessonPage(lesson, run, lesson in taught)
+        _add_page(name, shown, files, config)
+        if shown.teaches:
             notebook = json.dumps(make.student(lesson, config.site_url), indent=1)
             address = f"notebooks/{lesson.slug}.ipynb"
             files.append(File.generated(config, address, content=notebook))
 
 
+def _add_page(name: str, shown: LessonPage, files: Files, config: MkDocsConfig) -> None:
+    """Write the notebook that the page is made of, without its figures and explorables."""
+    build = build_of(config)
+    notebook = make.page(shown.lesson, shown.run.texts, shown.run.outputs)
+    build.figures.update(markup.take_figures(notebook, name))
+    explorable_blocks.take(notebook, name, build, files, config)
+    address, folder = f"{name}.ipynb", build.folder.name
+    path = Path(folder, address)
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+    # mkdocs-jupyter knows no generated files: this one pretends to come from a docs folder.
+    files.append(File(address, folder, config.site_dir, config.use_directory_urls))
+
+
 def _tell(lesson: Lesson, seconds: float | None) -> None:
-    came = "kept from before" if seconds is None else f"run in {seconds:.0f} s"
-    log.info("%s: %s", lesson.path.name, came)
+    origin = "stored before" if seconds is None else f"run in {seconds:.0f} s"
+    log.info("%s: %s", lesson.path.name, origin)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Clean what nbconvert made, and put a lesson's head above it."""
-    shown = SITE.pages.get(page.file.src_uri)
+    build = build_of(config)
+    shown = build.pages.get(page.file.src_uri)
     if shown is None:
-        return _with_figures(html, page)
+        return _with_figures(html, page, build)
     body = _with_links(markup.clean_notebook(html), page, files)
     if shown.teaches:
         page.meta["description"] = f"After this lesson you can {shown.lesson.objectives[0]}."
-        body = _framed(body, shown, page, files)
-    return _with_figures(body, page)
+        body = _framed(body, shown, build, page, files)
+    return _with_figures(body, page, build)
 
 
-def _with_figures(html: str, page: Page) -> str:
-    whole = explorables.put(markup.finish(html), page.file.src_uri)
-    return markup.put_figures(whole, page.file.src_uri)
+def _with_figures(html: str, page: Page, build: Build) -> str:
+    address = page.file.src_uri
+    whole = explorable_blocks.put(markup.finish(html), address, build)
+    return markup.put_figures(whole, address, build.figures)
 
 
-def _framed(body: str, shown: LessonPage, page: Page, files: Files) -> str:
+def _framed(body: str, shown: LessonPage, build: Build, page: Page, files: Files) -> str:
     lesson = shown.lesson
-    path = [
+    path: list[dict[str, Any]] = [
         {"lesson": other.lesson, "url": _url(address, page, files)}
-        for address, other in SITE.pages.items()
+        for address, other in build.pages.items()
         if other.teaches
     ]
     return TEMPLATES.get_template("lesson.html").render(
@@ -147,7 +137,7 @@ def _with_links(html: str, page: Page, files: Files) -> str:
     soup = BeautifulSoup(html, "html.parser")
     folder = posixpath.dirname(page.file.src_uri)
     for link in soup.select("a[href]"):
-        path, mark, anchor = link["href"].partition("#")
+        path, mark, anchor = str(link["href"]).partition("#")
         if not path or ":" in path:
             continue
         target = files.get_file_from_path(posixpath.normpath(posixpath.join(folder, path)))
@@ -165,4 +155,4 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Take the run notebooks away."""
-    SITE.folder.cleanup()
+    build_of(config).folder.cleanup()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from html import escape
-from itertools import count
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from latex2mathml.converter import convert
+from nbformat import NotebookNode
 
 log = logging.getLogger("mkdocs.hooks.markup")
-
-FIGURES: dict[str, str] = {}  # what the pages of this build can show, by name
 
 _MATHS = re.compile(r"\$\$(.+?)\$\$|\$([^$\s](?:[^$]*?[^$\s])?)\$", re.DOTALL)
 _UNCOLOURED = re.compile(r'<span class="[nw]">([^<]*)</span>')  # names and blanks
@@ -23,16 +22,16 @@ _MARK = re.compile(r'<p data-figure="([^"]+)"></p>')
 _WIDE = 560  # pixels; a figure wider than this scrolls sideways on a phone
 
 
-def take_figures(notebook: dict, page: str) -> None:
-    """Move the figures of a notebook's outputs to `FIGURES`, as ``<page>-1`` and so on.
+def take_figures(notebook: NotebookNode, page: str) -> dict[str, str]:
+    """Take the figures out of a notebook's outputs, and return them as ``<page>-1`` and so on.
 
     A mark for `put_figures` stays in the place of each.
     """
-    names = (f"{page}-{n}" for n in count(1))
+    figures: dict[str, str] = {}
 
     def take(figure: re.Match[str]) -> str:
-        name = next(names)
-        FIGURES[name] = figure[0]
+        name = f"{page}-{len(figures) + 1}"
+        figures[name] = figure[0]
         return f'<p data-figure="{name}"></p>'
 
     for cell in notebook["cells"]:
@@ -40,9 +39,10 @@ def take_figures(notebook: dict, page: str) -> None:
             data = output.get("data", {})
             if "text/html" in data:
                 data["text/html"] = _WHOLE.sub(take, data["text/html"])
+    return figures
 
 
-def put_figures(html: str, page: str) -> str:
+def put_figures(html: str, page: str, figures: Mapping[str, str]) -> str:
     """Put figures where ``<p data-figure="name"></p>`` asks for them.
 
     At the very end, since an HTML parser would lower the case of SVG's names; figures stay out of
@@ -50,7 +50,7 @@ def put_figures(html: str, page: str) -> str:
     """
 
     def put(mark: re.Match[str]) -> str:
-        figure = FIGURES.get(mark[1])
+        figure = figures.get(mark[1])
         if figure is None:
             log.warning("%s: there is no figure %r to show", page, mark[1])  # strict builds fail
             return ""

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from anomaly_lab import all_detectors
-from anomaly_lab.gallery import drawings, html, sets, tables, tasks
+from anomaly_lab import all_detectors, drawing
+from anomaly_lab.drawing import STYLE
+from anomaly_lab.gallery import html, sets, tables, tasks
 from anomaly_lab.gallery.run import run
 from anomaly_lab.gallery.store import Store
-from anomaly_lab.pictures import STYLE, show
 
 plt.style.use(STYLE)
 
@@ -169,8 +169,7 @@ shown = sum(map(len, ahead.values()))
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(5, 0.3 * len(ranks) + 1), layout="constrained")
-drawings.critical_difference(ax, ranks, gap)
-show(figure, drawings.describe_critical_difference(ranks, gap))
+drawing.critical_difference(ranks, gap, ax=ax)
 
 # %% tags=["hide"]
 kept = store.known(sets.timings())
@@ -187,10 +186,9 @@ def costs(what, size):
     other = "features" if size == "rows" else "rows"
     line = times[times[other] == usual[other]].pivot(index=size, columns="detector", values=what)
     title = {"fit_seconds": "Fit", "score_seconds": "Score 1,000 rows"}[what]
-    figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
-    drawings.timing(ax, line, f"{size} ({usual[other]:,} {other})")
-    ax.set_title(title)
-    return show(figure, drawings.describe_timing(line, f"seconds to {title.lower()} by {size}"))
+    ax = plt.subplots(figsize=(5, 3.4), layout="constrained")[1]
+    what = f"seconds to {title.lower()} by {size}"
+    return drawing.timing(line, f"{size} ({usual[other]:,} {other})", what, ax=ax, title=title)
 
 
 # %% [markdown]

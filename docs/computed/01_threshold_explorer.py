@@ -10,10 +10,10 @@
 # %% tags=["hide"]
 import matplotlib.pyplot as plt
 
-from anomaly_lab import AnomalyModel, datasets, evaluate, explorables, plots, split, thresholds
+from anomaly_lab import AnomalyModel, datasets, drawing, evaluate, explorables, split, thresholds
+from anomaly_lab.drawing import STYLE
 from anomaly_lab.errors import DownloadError
 from anomaly_lab.explorables import Scores
-from anomaly_lab.pictures import STYLE, show
 
 plt.style.use(STYLE)
 
@@ -73,8 +73,7 @@ first = judged["tumours"][0]
 cutoff = thresholds.Quantile(0.95).fit(first.calibration).cutoff_
 report = evaluate(first.test_labels, first.test, cutoff)
 fig, ax = plt.subplots(figsize=(5.2, 3))
-plots.score_histogram(report, ax=ax)
-picture = show(ax, plots.describe_score_histogram(report, first.title))
+picture = drawing.score_histogram(report, ax=ax, name=first.title)
 explorables.threshold(judged, picture)
 
 # %% [markdown]

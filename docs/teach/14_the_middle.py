@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from anomaly_lab.detectors import CentroidDetector
-from anomaly_lab.pictures import ANOMALY, NORMAL, STYLE, show
+from anomaly_lab.drawing import ANOMALY, NORMAL, STYLE, show
 
 plt.style.use(STYLE)
 

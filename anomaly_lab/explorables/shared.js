@@ -1,10 +1,10 @@
 // What all explorables share: elements, what is set and how the address says it, things to drag,
-// what a screen reader is told, and the arithmetic of a network.
+// what a screen reader says, and the arithmetic of a network.
 {
   const SVG = "http://www.w3.org/2000/svg"
   const ARROWS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }
   const PREFIX = "#explore?"
-  const SETTLED = 250 // milliseconds without a change, after which the address and the ear are told
+  const SETTLED = 250 // milliseconds without a change, after which the address and the screen reader follow
 
   const fill = (element, attributes, children) => {
     for (const [name, value] of Object.entries(attributes)) {
@@ -43,7 +43,7 @@
   // What is set in the explorables of this page, read from and written to the address:
   // page.html#explore?threshold.detector=knn&threshold.cutoff=0.5&threshold.hide=prices,rules
   let known = location.hash // the address as it was last read or written
-  const told = new Map() // what each explorable has set, by kind: only what is not as usual
+  const noted = new Map() // what each explorable has set, by kind: only what is not as usual
 
   const fromAddress = kind => {
     if (!location.hash.startsWith(PREFIX)) return {}
@@ -55,9 +55,9 @@
 
   const address = kind => {
     const all = new URLSearchParams()
-    const others = [...told.keys()].filter(other => other !== kind)
+    const others = [...noted.keys()].filter(other => other !== kind)
     for (const one of [kind, ...others]) { // the one last set comes first: there the page opens
-      for (const [name, value] of Object.entries(told.get(one) ?? {})) {
+      for (const [name, value] of Object.entries(noted.get(one) ?? {})) {
         all.set(`${one}.${name}`, value)
       }
     }
@@ -108,7 +108,7 @@
     note() {
       const other = Object.entries(this.values).filter(([name, v]) => v !== this.usual[name])
       const hide = this.hidden.length ? [["hide", this.hidden.join(",")]] : []
-      told.set(this.kind, Object.fromEntries([...other, ...hide]))
+      noted.set(this.kind, Object.fromEntries([...other, ...hide]))
     }
 
     write() {
@@ -120,7 +120,7 @@
   }
 
   // A frame in the place of the picture: parts that `hide=` in the address leaves out, buttons, and
-  // words for the ear, told when nothing has changed for a moment.
+  // words for the ear, said when nothing has changed for a moment.
   // parts: {name: element}; usual, valid: see State; show(values) returns the words.
   const begin = (holder, { kind, title, parts, usual, valid = values => values, show }) => {
     const said = html("p", { class: "said", role: "status" })

@@ -5,28 +5,38 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from nbformat import NotebookNode
+from state import Build
 
-from anomaly_lab.explorables import MIME, STILL
+from anomaly_lab.explorables import MIME, STILL, assets
 
 log = logging.getLogger("mkdocs.hooks.explorables")
 
-BLOCKS: dict[str, str] = {}  # what the pages of this build can show, by name
 _MARK = re.compile(r'<p data-explore="([^"]+)">.*?</p>', re.DOTALL)
 
 
-def take(notebook: dict[str, Any], page: str, files: Files, config: MkDocsConfig) -> None:
+def publish(files: Files, config: MkDocsConfig) -> None:
+    """Add the scripts and the style sheet to the site."""
+    for address, content in assets().items():
+        files.append(File.generated(config, address, content=content))
+
+
+def take(
+    notebook: NotebookNode, page: str, build: Build, files: Files, config: MkDocsConfig
+) -> None:
     """Move the data of a notebook's explorables into files that the page's script loads.
 
     Parameters
     ----------
-    notebook : dict
+    notebook : NotebookNode
         In place of each stays its picture, in an element that says which file belongs to it.
     page : str
-        The page's number, part of the file's name.
+        The page's name, part of the file's address.
+    build : Build
+        Where that element is noted, for `put`.
     files, config
         The files of the site, and its configuration.
     """
@@ -40,19 +50,18 @@ def take(notebook: dict[str, Any], page: str, files: Files, config: MkDocsConfig
             script = f"explorables.data[{json.dumps(name)}]={data}\n"
             files.append(File.generated(config, f"explorables/{name}.js", content=script))
             picture = output["data"]["text/html"].removesuffix(STILL)
-            BLOCKS[name] = (
+            output["data"]["text/html"] = build.explorables[name] = (
                 f'<div class="explorable" id="{shown["kind"]}" data-explorable="{name}">'
                 f"{picture}</div>"
             )
-            output["data"]["text/html"] = BLOCKS[name]
 
 
-def put(html: str, page: str) -> str:
+def put(html: str, page: str, build: Build) -> str:
     """Put explorables of other pages where ``<p data-explore="name">...</p>`` asks for them."""
 
     def block(mark: re.Match[str]) -> str:
-        if mark[1] not in BLOCKS:
+        if mark[1] not in build.explorables:
             log.warning("%s: there is no explorable %r to show", page, mark[1])
-        return BLOCKS.get(mark[1], "")
+        return build.explorables.get(mark[1], "")
 
     return _MARK.sub(block, html)

@@ -1,4 +1,4 @@
-"""The pictures of the lessons; tests/test_plots.py has the figures of reports."""
+"""Pictures, their colours, and rows; test_drawing_scores.py has what is drawn of reports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from matplotlib.colors import to_rgba
 from matplotlib.contour import ContourSet
 from matplotlib.markers import MarkerStyle
 
-from anomaly_lab import all_detectors, figures, pictures
+from anomaly_lab import all_detectors, drawing
+from anomaly_lab.drawing import ANOMALY, LOOKS, NORMAL, QUIET, Picture, images, score_map, show
+from anomaly_lab.drawing import style as styles
+from anomaly_lab.drawing.svg import _ON_DARK
 from anomaly_lab.errors import InputError
-from anomaly_lab.pictures import ANOMALY, LOOKS, NORMAL, QUIET, Picture, images, score_map, show
 
 # Black takes the colour of the page.
 COLOURS = sorted(
-    {NORMAL, ANOMALY, QUIET, *(colour for colour, *_ in LOOKS.values()), *figures._OTHER_COLOURS}
+    {NORMAL, ANOMALY, QUIET, *(colour for colour, *_ in LOOKS.values()), *styles._OTHER_COLOURS}
     - {"#000000"}
 )
 POINTS = np.array([[0.0, -1.0], [4.0, 1.0], [10.0, 0.5]])
@@ -42,7 +44,7 @@ class Scores:
 
 
 def mapped(formula: Callable[[np.ndarray], np.ndarray], **options: Any) -> Axes:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     score_map(ax, Scores(formula), POINTS, **options)
     return ax
 
@@ -65,7 +67,7 @@ def texts(svg: str) -> list[str]:
 
 def a_bit_of_everything() -> Axes:
     rng = np.random.default_rng(0)
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     score_map(ax, Scores(lambda rows: rows[:, 0]), rng.normal(size=(400, 2)), cutoff=0.1)
     ax.plot([0.1234567, 1], [0.7654321, 1], color=ANOMALY)
     ax.bar([0], [1], hatch="//")
@@ -85,13 +87,13 @@ def pyplot() -> Any:
 
 @pytest.fixture(scope="module")
 def everything() -> str:
-    return show(a_bit_of_everything(), "what is seen").svg
+    return show(a_bit_of_everything(), "what is seen").svg()
 
 
 def test_a_picture_is_an_image_with_its_text() -> None:
     alt = 'a "quoted" <b> & more'
-    picture = show(figures.new_axes(), alt)
-    root = ET.fromstring(picture.svg)
+    picture = show(drawing.new_axes(), alt)
+    root = ET.fromstring(picture.svg())
     assert (root.tag, root.get("role"), root.get("aria-label")) == ("svg", "img", alt)
     assert picture.alt == alt
 
@@ -99,7 +101,7 @@ def test_a_picture_is_an_image_with_its_text() -> None:
 @pytest.mark.parametrize("alt", ["", " \n"])
 def test_a_picture_without_text_is_refused(alt: str) -> None:
     with pytest.raises(InputError, match=r"alt text .* got none: write a sentence"):
-        show(figures.new_axes(), alt)
+        show(drawing.new_axes(), alt)
 
 
 @pytest.mark.parametrize("of_axes", [False, True], ids=["figure", "axes"])
@@ -109,16 +111,16 @@ def test_the_whole_figure_is_shown_and_closed_and_no_other(of_axes: bool, pyplot
     axes[0].set_title("left")
     axes[1].set_title("right")
     picture = show(axes[1] if of_axes else figure, "Two titles.")
-    assert {"left", "right"} <= set(texts(picture.svg))
+    assert {"left", "right"} <= set(texts(picture.svg()))
     assert pyplot.get_fignums() == [other.number]
 
 
 def test_the_same_figure_gives_the_same_picture(everything: str) -> None:
-    assert show(a_bit_of_everything(), "what is seen").svg == everything
+    assert show(a_bit_of_everything(), "what is seen").svg() == everything
 
 
 def test_pictures_with_different_texts_share_no_id(everything: str) -> None:
-    other = show(a_bit_of_everything(), "something else").svg
+    other = show(a_bit_of_everything(), "something else").svg()
     ids, others = (set(re.findall(r'\bid="([^"]*)"', svg)) for svg in (everything, other))
     assert ids
     assert others
@@ -126,20 +128,20 @@ def test_pictures_with_different_texts_share_no_id(everything: str) -> None:
 
 
 def test_black_takes_the_colour_of_the_page() -> None:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     ax.plot([0, 1], [0, 1], color="black")
-    svg = show(ax, "A line.").svg
+    svg = show(ax, "A line.").svg()
     assert "stroke: currentColor" in svg
     assert "#000000" not in svg
 
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_fixed_colour_has_a_twin_for_dark_pages(colour: str) -> None:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     ax.set_axis_off()
-    assert "light-dark" not in show(ax, "Nothing.").svg
+    assert "light-dark" not in show(ax, "Nothing.").svg()
     ax.plot([0, 1], [0, 1], color=colour)
-    svg = show(ax, "A line.").svg
+    svg = show(ax, "A line.").svg()
     [(light, dark)] = set(re.findall(r"light-dark\((#\w{6}), (#\w{6})\)", svg))
     assert light == colour.lower()
     assert sum(to_rgba(dark)) > sum(to_rgba(light))
@@ -159,7 +161,7 @@ def luminance(colour: str) -> float:
 def test_colours_stand_out_from_the_page(colour: str) -> None:
     dark_page = "#1e2129"
     assert 1.05 / (luminance(colour) + 0.05) >= 3
-    assert (luminance(figures._ON_DARK[colour.lower()]) + 0.05) / (luminance(dark_page) + 0.05) >= 3
+    assert (luminance(_ON_DARK[colour.lower()]) + 0.05) / (luminance(dark_page) + 0.05) >= 3
 
 
 def test_detectors_differ_in_colour_line_and_marker() -> None:
@@ -173,10 +175,10 @@ def ours(detector: type) -> bool:
 
 
 def test_another_detector_has_a_look_by_its_name() -> None:
-    assert pictures.look("knn") == LOOKS["knn"]
+    assert drawing.look("knn") == LOOKS["knn"]
     names = [f"detector_{i}" for i in range(60)]
-    found = [pictures.look(name) for name in names]
-    code = f"from anomaly_lab.figures import look; print([look(n) for n in {names!r}])"
+    found = [drawing.look(name) for name in names]
+    code = f"from anomaly_lab.drawing import look; print([look(n) for n in {names!r}])"
     fresh = {**os.environ, "PYTHONHASHSEED": "1"}
     again = subprocess.run([sys.executable, "-c", code], env=fresh, capture_output=True, text=True)
     assert again.stdout.strip() == str(found)
@@ -201,14 +203,14 @@ def test_a_picture_refers_to_nothing_outside_itself(everything: str) -> None:
 
 
 def test_a_notebook_shows_the_svg_and_a_console_the_text() -> None:
-    picture = Picture("<svg></svg>", "A line.")
-    assert picture._repr_html_() == '<figure class="picture"><svg></svg></figure>'
+    picture = Picture(drawing.new_axes(), "A line.")
+    assert picture._repr_html_() == f'<figure class="picture">{picture.svg()}</figure>'
     assert repr(picture) == "<Picture: A line.>"
 
 
 def test_scatter_tells_anomalies_by_colour_shape_and_size() -> None:
-    ax = figures.new_axes()
-    pictures.scatter(ax, POINTS, [0, 1, 0], size=5)
+    ax = drawing.new_axes()
+    drawing.scatter(ax, POINTS, [0, 1, 0], size=5)
     for drawn, rows, colour, marker, size in zip(
         ax.collections, (POINTS[[0, 2]], POINTS[[1]]), (NORMAL, ANOMALY), "o^", (5, 10), strict=True
     ):
@@ -221,17 +223,17 @@ def test_scatter_tells_anomalies_by_colour_shape_and_size() -> None:
 
 
 def test_scatter_without_labels_draws_every_row_as_normal() -> None:
-    ax = figures.new_axes()
-    pictures.scatter(ax, POINTS)
+    ax = drawing.new_axes()
+    drawing.scatter(ax, POINTS)
     assert [len(drawn.get_offsets()) for drawn in ax.collections] == [3, 0]
 
 
 @pytest.mark.parametrize(("n", "marks", "n_images"), [(300, 300, 0), (301, 0, 1)])
 def test_many_marks_are_one_image(n: int, marks: int, n_images: int) -> None:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     ax.set_axis_off()
-    pictures.scatter(ax, np.random.default_rng(0).normal(size=(n, 2)))
-    svg = show(ax, "Rows.").svg
+    drawing.scatter(ax, np.random.default_rng(0).normal(size=(n, 2)))
+    svg = show(ax, "Rows.").svg()
     assert (len(nodes(svg, "use")), len(nodes(svg, "image"))) == (marks, n_images)
 
 
@@ -248,9 +250,9 @@ def test_shades_of_a_map_rise_with_the_score_and_equal_scores_share_one(column: 
 
 def test_shades_can_be_weaker() -> None:
     xs, scores = np.linspace(0, 1, 3), np.arange(9.0).reshape(3, 3)
-    ax, faint = figures.new_axes(), figures.new_axes()
-    pictures.shade(ax, xs, xs, scores)
-    pictures.shade(faint, xs, xs, scores, strength=0.5)
+    ax, faint = drawing.new_axes(), drawing.new_axes()
+    drawing.shade(ax, xs, xs, scores)
+    drawing.shade(faint, xs, xs, scores, strength=0.5)
     assert [drawn.images[0].get_alpha() for drawn in (ax, faint)] == [1, 0.5]
 
 
@@ -272,7 +274,7 @@ def test_the_cutoff_is_a_dashed_line_where_the_score_reaches_it() -> None:
     [line] = contours(ax)
     assert line.get_paths()[0].vertices[:, 0] == pytest.approx(2)
     drawn = [
-        node for node in nodes(show(ax, "A map.").svg, "path") if "dasharray" in str(node.attrib)
+        node for node in nodes(show(ax, "A map.").svg(), "path") if "dasharray" in str(node.attrib)
     ]
     assert len(drawn) == 1
 
@@ -297,7 +299,7 @@ def test_a_map_reaches_beyond_the_rows_by_its_margin(
 
 
 def test_the_middle_of_a_cell_is_where_its_score_is_from() -> None:
-    ax, detector = figures.new_axes(), Scores(lambda rows: rows[:, 0])
+    ax, detector = drawing.new_axes(), Scores(lambda rows: rows[:, 0])
     score_map(ax, detector, POINTS)
     left, right, bottom, top = ax.images[0].get_extent()
     height, width = shades(ax).shape
@@ -309,7 +311,7 @@ def test_the_middle_of_a_cell_is_where_its_score_is_from() -> None:
 
 def test_images_lie_in_lines_on_a_grey_mat() -> None:
     rows = np.arange(1.0, 31).reshape(5, 6)
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     images(ax, rows, columns=2, shape=(2, 3))
     canvas = ax.images[0].get_array()
     assert canvas.shape == (10, 9)
@@ -326,18 +328,18 @@ def test_images_lie_in_lines_on_a_grey_mat() -> None:
 def test_images_are_side_by_side_and_in_the_svg_pixel_for_pixel(
     n: int, shape: tuple[int, int]
 ) -> None:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     images(ax, np.ones(64) if n == 1 else np.ones((n, 64)))
-    svg = show(ax, "White squares.").svg
+    svg = show(ax, "White squares.").svg()
     [image] = nodes(svg, "image")
     assert (image.get("height"), image.get("width")) == tuple(map(str, shape))
     assert not texts(svg)
 
 
 def test_an_embedded_image_is_as_wide_as_its_axes() -> None:
-    ax = figures.new_axes(height=4, width=4)
+    ax = drawing.new_axes(height=4, width=4)
     images(ax, np.zeros((1, 61 * 61)), shape=(61, 61))
-    (image,) = nodes(show(ax, "An image.").svg, "image")
+    (image,) = nodes(show(ax, "An image.").svg(), "image")
     drawn = ax.get_window_extent().width / ax.figure.dpi * 72  # in points
     scale = re.search(r"matrix\(([\d.]+)", image.attrib.get("transform", ""))
     width = float(image.attrib["width"]) * (float(scale[1]) if scale else 1)
@@ -348,7 +350,7 @@ def test_an_embedded_image_is_as_wide_as_its_axes() -> None:
 def test_zero_is_black_and_the_highest_value_white_unless_told(
     vmax: float | None, white: float
 ) -> None:
-    ax = figures.new_axes()
+    ax = drawing.new_axes()
     images(ax, [[2, 3, 4, 8]], shape=(2, 2), vmax=vmax)
     ends = ax.images[0].to_rgba(np.array([[0, white / 2, white]]))[0, :, 0]
     assert ends == pytest.approx([0, 0.5, 1], abs=0.01)
@@ -358,4 +360,4 @@ def test_zero_is_black_and_the_highest_value_white_unless_told(
 def test_rows_that_are_no_images_are_refused(shape: tuple[int, ...]) -> None:
     message = rf"rows of 64 pixels for images of 8 x 8, got .*{re.escape(str(shape))}.* as shape="
     with pytest.raises(InputError, match=message):
-        images(figures.new_axes(), np.zeros(shape))
+        images(drawing.new_axes(), np.zeros(shape))

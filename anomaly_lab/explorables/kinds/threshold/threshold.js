@@ -42,7 +42,7 @@
       <p class="quiet">Recall and false-positive rate stay; the other figures move.</p>`,
     challenge: `<p class="row"><span>Challenge: find the cheapest cutoff. Now 1,000 rows cost
       <data class="yours"></data>.</span> <button type="button" name="answer"></button></p>
-      <p class="told"></p>`,
+      <p class="reply"></p>`,
   }
 
   const slug = title => title.toLowerCase().replace(/[^a-z0-9]+/g, "-")
@@ -206,10 +206,10 @@
       const best = cheapest(one.cheapest, (1 - prevalence) * values.alarm / normal.rows,
         prevalence * values.miss / anomalies.rows)
       fields.answer.textContent = open ? "Hide the answer" : "Show the answer"
-      words.told.textContent = open ? answer(best, now.cost, values) : ""
+      words.reply.textContent = open ? answer(best, now.cost, values) : ""
       scores.show(cutoff, open ? best : undefined)
       return `Cutoff ${short(cutoff)}: ${recall}, ${precision}, cost ${short(now.cost)}. ` +
-        words.told.textContent
+        words.reply.textContent
     }
 
     fields.set.append(...options(data.sets))

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -14,9 +14,11 @@ import pytest
 from matplotlib.axes import Axes
 from sklearn.metrics import auc
 
-from anomaly_lab import figures, plots
+from anomaly_lab import drawing
 from anomaly_lab.comparison import Comparison, Explanation, Protocol, Run
 from anomaly_lab.datasets import Dataset
+from anomaly_lab.drawing import contributions, scores
+from anomaly_lab.drawing.svg import to_svg
 from anomaly_lab.evaluation import Report, evaluate
 
 LABELS = np.repeat([0, 1], [90, 10]).astype(np.int8)
@@ -62,11 +64,15 @@ each_figure = pytest.mark.parametrize("name", SUBJECTS)
 
 
 def drawn(name: str, subject: Any = None) -> Axes:
-    return getattr(plots, name)(SUBJECTS[name] if subject is None else subject, figures.new_axes())
+    return getattr(drawing, name)(SUBJECTS[name] if subject is None else subject).ax
+
+
+def words(figure: str, subject: Any, **options: Any) -> str:
+    return getattr(drawing, figure)(subject, **options).alt
 
 
 def svg_of(ax: Axes, prefix: str = "f") -> str:
-    return figures.to_svg(ax, prefix, "what is seen")
+    return to_svg(ax, prefix, "what is seen")
 
 
 def texts(svg: str) -> list[str]:
@@ -84,17 +90,21 @@ def pyplot() -> Any:
 
 @each_figure
 def test_draws_into_the_axes_it_is_given(name: str) -> None:
-    ax = figures.new_axes()
-    assert getattr(plots, name)(SUBJECTS[name], ax, title="a $ and a $") is ax
+    ax = drawing.new_axes()
+    assert getattr(drawing, name)(SUBJECTS[name], ax, title="a $ and a $").ax is ax
     assert ax.get_title(loc="left") == "a $ and a $"
     assert ax.has_data()
 
 
 @each_figure
-def test_makes_a_figure_that_a_notebook_shows(name: str, pyplot: Any) -> None:
+def test_makes_a_figure_that_a_notebook_shows_once(name: str, pyplot: Any) -> None:
     before = dict(matplotlib.rcParams)
-    ax = getattr(plots, name)(SUBJECTS[name])
-    assert pyplot.get_fignums() == [ax.figure.number]
+    picture = getattr(drawing, name)(SUBJECTS[name], pyplot.subplots()[1])
+    alone = getattr(drawing, name)(SUBJECTS[name])
+    assert len(pyplot.get_fignums()) == 1  # a figure of its own is not known to pyplot
+    for shown in (picture, alone):
+        assert f'aria-label="{escape(shown.alt)}"' in shown._repr_html_()
+    assert pyplot.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
 
 
@@ -114,15 +124,15 @@ def test_svg_is_the_same_each_time_and_fits_any_page(name: str) -> None:
 
 def test_saving_needs_no_pyplot() -> None:
     code = (
-        "import sys, pandas; from anomaly_lab import figures, plots; "
-        "ax = plots.training_curve(pandas.DataFrame({'loss': [2., 1.]}), figures.new_axes()); "
-        "assert '<svg' in figures.to_svg(ax, 'f', ''); sys.exit('matplotlib.pyplot' in sys.modules)"
+        "import sys, pandas; from anomaly_lab import drawing; "
+        "picture = drawing.training_curve(pandas.DataFrame({'loss': [2., 1.]})); "
+        "assert '<svg' in picture.svg('f'); sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_alternative_text_is_escaped_in_the_svg() -> None:
-    svg = figures.to_svg(drawn("training_curve"), "f", 'a "quoted" <b>')
+    svg = to_svg(drawn("training_curve"), "f", 'a "quoted" <b>')
     assert ET.fromstring(svg).get("aria-label") == 'a "quoted" <b>'
 
 
@@ -187,9 +197,9 @@ def test_the_area_below_the_drawn_curves_is_the_figure_in_the_table() -> None:
 def test_curves_pass_through_the_mean_of_the_seeds_by_hand() -> None:
     # Precision where recall 1/2 is first reached, 2/3 of the way down: 1 and 1/2; mean 3/4.
     reports = [evaluate([0, 0, 1, 1], s, 0.5) for s in ([0, 0.1, 0.2, 1], [0, 1, 0.2, 0.9])]
-    at_half = plots._mean_precision(reports)[249]
+    at_half = scores._mean_precision(reports)[249]
     assert at_half == pytest.approx(0.75)
-    assert plots._mean_roc(reports)[0] == pytest.approx(0.5)  # 1 and 0 without a false alarm
+    assert scores._mean_roc(reports)[0] == pytest.approx(0.5)  # 1 and 0 without a false alarm
 
 
 def test_curves_mark_the_cutoff_and_name_every_detector() -> None:
@@ -201,7 +211,7 @@ def test_curves_mark_the_cutoff_and_name_every_detector() -> None:
     assert points["knn"].get_xdata()[0] == means["false_positive_rate", "mean"]
     assert points["knn"].get_ydata()[0] == means["recall", "mean"]
     looks = {name: (line.get_color(), line.get_marker()) for name, line in points.items()}
-    assert looks == {name: figures.look(name)[::2] for name in points}
+    assert looks == {name: drawing.look(name)[::2] for name in points}
     alone = drawn("roc_curve", comparison_of({"my_own": 1.5})).lines[-1]
     assert (alone.get_color(), alone.get_marker()) == looks["my_own"]
     prevalence = drawn("precision_recall_curve", comparison).lines[0].get_ydata()
@@ -211,10 +221,10 @@ def test_curves_mark_the_cutoff_and_name_every_detector() -> None:
 def test_curves_of_one_report_and_of_infinite_scores() -> None:
     report = evaluate([0, 0, 1, 1], [0.0, 1.0, np.inf, np.inf], 5.0)
     assert drawn("roc_curve", report).lines[1].get_ydata()[1] == 1
-    assert "precision 1.00 at recall 1.00" in plots.describe_precision_recall_curve(report)
+    assert "precision 1.00 at recall 1.00" in words("precision_recall_curve", report)
 
 
-def test_training_curve_marks_the_epoch_that_is_kept() -> None:
+def test_training_curve_marks_the_epoch_of_the_weights() -> None:
     ax = drawn("training_curve")
     assert [list(data) for data in ax.lines[-1].get_data()] == [[3], [0.5]]
     assert {"fitting rows", "held back"} <= set(texts(svg_of(ax)))
@@ -243,7 +253,7 @@ def test_contributions_show_ten_columns_and_sum_up_the_others() -> None:
     ax = drawn("feature_contributions", explanation_of(columns))
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == [f"column {i}" for i in range(24, 14, -1)] + ["15 other columns"]
-    assert plots._shares(explanation_of(columns)).sum().tolist() == pytest.approx([1, 1, 1])
+    assert contributions._shares(explanation_of(columns)).sum().tolist() == pytest.approx([1, 1, 1])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["7", "8", "9"]
 
 
@@ -253,13 +263,13 @@ def test_contributions_show_ten_columns_and_sum_up_the_others() -> None:
 def test_contributions_take_any_column_name(column: str) -> None:
     explanation = explanation_of([*(f"c{i}" for i in range(24)), column])
     svg = svg_of(drawn("feature_contributions", explanation))
-    assert any(plots._fit(column) == text for text in texts(svg))
+    assert any(contributions._fit(column) == text for text in texts(svg))
 
 
 def test_contributions_of_rows_without_any_error() -> None:
     explanation = explanation_of(["a", "b"])
     explanation.contributions.iloc[0] = 0.0
-    assert plots._shares(explanation)[0].tolist() == [0, 0]
+    assert contributions._shares(explanation)[0].tolist() == [0, 0]
     assert texts(svg_of(drawn("feature_contributions", explanation)))
 
 
@@ -274,28 +284,26 @@ DESCRIPTIONS = {
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_description_of_a_report(name: str) -> None:
     report = evaluate([0, 0, 0, 0, 1, 1], [1.0, 2.0, 3.0, 9.0, 1.0, 9.0], 5.0)
-    describe: Callable[[Report, str], str] = getattr(plots, f"describe_{name}")
-    assert describe(report, "knn") == DESCRIPTIONS[name]
+    assert words(name, report, name="knn") == DESCRIPTIONS[name]
 
 
 def test_description_of_curves_names_detectors_and_figures() -> None:
     comparison = comparison_of({"knn": 9.0, "pca": 1.0})
-    assert "knn 1.000, reaches recall 1.00 at" in plots.describe_roc_curve(comparison)
-    told = plots.describe_precision_recall_curve(comparison)
-    assert "prevalence of 0.100" in told
-    assert "pca" in told
+    assert "knn 1.000, reaches recall 1.00 at" in words("roc_curve", comparison)
+    alt = words("precision_recall_curve", comparison)
+    assert "prevalence of 0.100" in alt
+    assert "pca" in alt
 
 
 def test_description_of_training() -> None:
-    assert plots.describe_training_curve(HISTORY) == (
+    assert words("training_curve", HISTORY) == (
         "Loss over 4 epochs: from 1 to 0.3 on fitting rows and from 0.9 to 0.7 on held-back rows. "
         "The lowest, 0.5, is that of epoch 3."
     )
 
 
 def test_description_of_contributions() -> None:
-    told = plots.describe_feature_contributions(explanation_of(["amount", "hour"]))
-    assert told == (
+    assert words("feature_contributions", explanation_of(["amount", "hour"])) == (
         "Heat map of the 3 highest-scoring rows, 2 of them anomalies, by column. Largest mean "
         "shares of the score: hour (59%), amount (41%). Row 7, the highest, owes most to hour "
         "(67%)."

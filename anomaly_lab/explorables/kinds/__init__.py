@@ -1,0 +1,1 @@
+"""One folder an explorable: its Python, its script and its style."""
