@@ -46,6 +46,8 @@ def check_2(half, start):
     """One."""
     assert half + half == start, "halve it"
 '''
+_TASK = '# %% [markdown] tags=["exercise"]'
+_FIRST, _SECOND = LESSON.index(_TASK), LESSON.rindex(_TASK)
 TWICE, HALF = "def twice(n): return n + n", "half = start / 2"
 
 
@@ -55,6 +57,21 @@ def write_lessons(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / f"{name}.py").write_text(LESSON, "utf-8")
     return folder
+
+
+def write_many_exercises(path: Path, number: int) -> Path:
+    """Write a lesson whose exercises ask for `twice_1`, `twice_2` and so on."""
+    task = LESSON[_FIRST:_SECOND]
+    for old in ("Exercise 1", "check_1", "twice"):
+        assert old in task
+    tasks = [
+        task.replace("Exercise 1", f"Exercise {i}")
+        .replace("check_1", f"check_{i}")
+        .replace("twice", f"twice_{i}")
+        for i in range(1, number + 1)
+    ]
+    path.write_text(LESSON[:_FIRST] + "".join(tasks), "utf-8")
+    return path
 
 
 def cells_of(notebook: NotebookNode, exercise: str) -> list[Any]:

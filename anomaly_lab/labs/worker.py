@@ -81,6 +81,9 @@ class _Shell(InteractiveShell):
     def ask_exit(self) -> None:
         """Do nothing: exit() and quit() ask for this."""
 
+    def showtraceback(self, *_: Any, **__: Any) -> None:
+        """Do nothing: of an endless recursion it takes seconds, and nobody sees it."""
+
 
 def _shell() -> InteractiveShell:
     config = Config()
