@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -26,6 +27,44 @@ needs_chromium = pytest.mark.skipif(
 _SCROLLING_CODE_REACHABLE = """() => [...document.querySelectorAll("pre > code")].every(
     code => code.scrollWidth <= code.clientWidth || code.hasAttribute("tabindex")
 )"""
+# Contrast is most of axe-core's work. Words of one colour and size on one ground are judged alike:
+# one of each look is enough. In pictures (role=img) it would judge `color`, where SVG has `fill`.
+_CONTRAST = """async () => {
+  const grounds = new Map([[document.documentElement, ""]])
+  const ground = element => {
+    if (!grounds.has(element)) {
+      const { backgroundColor, backgroundImage, clip, filter, mixBlendMode, opacity, position } =
+        getComputedStyle(element)
+      const own = [backgroundColor, backgroundImage, clip, filter, mixBlendMode, opacity, position]
+      grounds.set(element, `${ground(element.parentElement)}/${own}`)
+    }
+    return grounds.get(element)
+  }
+  const looks = new Map()
+  for (const element of document.body.querySelectorAll("*:not(svg[role=img] *)")) {
+    const words = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())
+    if (!words || !element.checkVisibility({ visibilityProperty: true })) continue
+    const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element)
+    const look = [color, fontSize, fontWeight, textShadow, ground(element)].join()
+    if (!looks.has(look)) looks.set(look, element)
+  }
+  return looks.size ? violations([...looks.values()], { runOnly: ["color-contrast"] }) : []
+}"""
+_STRUCTURE = "() => violations(document, { rules: { 'color-contrast': { enabled: false } } })"
+_SERIOUS = """
+window.violations = async (where, options) => {
+  const found = await axe.run(where, { resultTypes: ["violations"], preload: false, ...options })
+  return found.violations.filter(rule => ["serious", "critical"].includes(rule.impact))
+    .map(rule => `${rule.id}: ${rule.help}: ${rule.nodes.map(node => node.html)}`)
+}
+true"""  # a function would be called
+# The site's own switch, where a page has it: the theme asks the browser only while it loads.
+_DARK = """() => {
+  document.querySelector("input[data-md-color-scheme=slate]")?.click()
+  document.body.offsetHeight // so that what changes slowly begins to
+  const slow = document.getAnimations().filter(one => one instanceof CSSTransition)
+  return Promise.allSettled(slow.map(one => one.finished))
+}"""
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -43,18 +82,42 @@ class Visit:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the window another size, in pixels."""
+        width, height = size
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def foreign(self) -> list[str]:
+        """Addresses it asked for that are not files beside it."""
+        return [url for url in self.requests if not url.startswith(("file:", "data:"))]
+
     def violations(self) -> list[str]:
         """What axe-core finds wrong, serious or critical: rule, help, and the elements."""
-        from axe_playwright_python.sync_playwright import Axe
-
         with suppress(PlaywrightTimeout):  # where it stays out of reach, axe-core says so
-            self.page.wait_for_function(_SCROLLING_CODE_REACHABLE)
-        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
-        return [
-            f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']]}"
-            for rule in found
-            if rule["impact"] in ("serious", "critical")
-        ]
+            self.page.wait_for_function(_SCROLLING_CODE_REACHABLE, timeout=3000)
+        return [*self._axe(_STRUCTURE), *self._axe(_CONTRAST)]
+
+    def violations_in_the_dark(self) -> list[str]:
+        """What axe-core finds too faint once the page is dark; only colours differ then."""
+        self.page.emulate_media(color_scheme="dark")
+        self.page.evaluate(_DARK)
+        return self._axe(_CONTRAST)
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong on a phone, then on a desktop, in light, then in the dark."""
+        for size in (PHONE, DESKTOP):
+            self.resize(size)
+            if self.overflow() > 0:
+                yield f"{self.overflow()} px wider than a window of {size[0]} px"
+        yield from self.violations()
+        yield from self.violations_in_the_dark()
+        yield from (f"asks for {url}" for url in self.foreign())
+        yield from self.errors
+
+    def _axe(self, rules: str) -> list[str]:
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(Axe().axe_script + _SERIOUS)
+        return self.page.evaluate(rules)
 
 
 @contextmanager
@@ -75,7 +138,7 @@ def visit(
     size: tuple[int, int] = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
 ) -> Iterator[Visit]:
-    """Open a page in a window of `size` pixels and wait until nothing more is loading."""
+    """Open a page in a window of `size` pixels and wait until it has loaded."""
     width, height = size
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
@@ -88,7 +151,7 @@ def visit(
             "console",
             lambda message: message.type == "error" and seen.errors.append(message.text),
         )
-        seen.page.goto(url, wait_until="networkidle")
+        seen.page.goto(url)
         yield seen
     finally:
         context.close()

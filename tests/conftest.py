@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from explorable_page import lay, ready
 from playwright.sync_api import Browser, Page
 
 from anomaly_lab.explorables import Explorable
+from anomaly_lab.paths import write_whole
 
+Once = Callable[[str, Callable[[Path], None]], Path]
 ROOT = Path(__file__).parents[1]
 TOLD: list[str] = []
 
@@ -28,37 +31,78 @@ def data_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Have a folder filled by one of the workers of a test run, while the others wait for it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def filled(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, outcome = root / name, root / f"{name}-outcome"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            while not outcome.exists():
+                time.sleep(0.2)
+        else:
+            problem = "It was interrupted."
+            try:
+                fill(folder)
+                problem = ""
+            except AssertionError as error:
+                problem = str(error)
+                raise
+            finally:
+                write_whole(outcome, problem.encode())
+        assert not outcome.read_text("utf-8"), f"{name}: {outcome.read_text('utf-8')}"
+        return folder
+
+    return filled
+
+
+def run(*command: str | Path, **variables: str) -> None:
+    """Run a module of Python in the checkout; it should end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, command)],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def wheel(once: Once) -> Path:
     """The wheel that users get."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
+    (built,) = once(
+        "wheel", lambda folder: run("hatchling", "build", "-t", "wheel", "-d", folder)
+    ).glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(once: Once, wheel: Path) -> Path:
     """A folder with what the wheel installs, to be put first on Python's path."""
-    folder = tmp_path_factory.mktemp("installed")
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
-    subprocess.run([sys.executable, *install, str(folder), str(wheel)], check=True)
-    return folder
+    install = ("pip", "install", "--quiet", "--no-deps", "--no-index", "--target")
+    return once("installed", lambda folder: run(*install, folder, wheel))
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built strictly; without downloaded data, its lessons say that theirs is missing."""
-    folder = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    if "ANOMALY_LAB_DATA" not in environment:
-        environment["ANOMALY_LAB_OFFLINE"] = "1"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+def site(once: Once) -> Path:
+    """The site, built strictly; without downloaded data, its lessons say that theirs is missing.
+
+    Built once in a test run, or before it: ``ANOMALY_LAB_SITE`` names the folder of a site that
+    was built from this very checkout, with the same data and caches.
+    """
+    if built := os.environ.get("ANOMALY_LAB_SITE"):
+        return Path(built)
+    variables = {"NO_MKDOCS_2_WARNING": "1"}
+    if "ANOMALY_LAB_DATA" not in os.environ:
+        variables["ANOMALY_LAB_OFFLINE"] = "1"
+    build = ("mkdocs", "build", "--strict", "--site-dir")
+    return once("site", lambda folder: run(*build, folder, **variables))
 
 
 @pytest.fixture(scope="module")

@@ -11,29 +11,18 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
-import pytest
-from browser import DESKTOP, PHONE, needs_chromium, visit
-from bs4 import BeautifulSoup
+from browser import needs_chromium, visit
 from playwright.sync_api import Browser
+from site_pages import GALLERY, LEARN, has_data, looked_at, named, pages, soup
 
 from anomaly_lab import all_detectors, datasets
-from anomaly_lab.errors import DownloadError
 from anomaly_lab.lessons import execute, lessons
 from anomaly_lab.lessons.prose import minutes, words
 
 LESSONS = lessons()
 COMPUTED = Path(__file__).parents[1] / "docs" / "computed"
-LESSON_KB, FIRST_VIEW_KB = 150, 600
+LESSON_KB = 150
 Tell = Callable[[str], None]
-
-
-def pages(site: Path) -> list[Path]:
-    return sorted(site.rglob("*.html"))
-
-
-@cache
-def soup(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 
 
 @cache
@@ -53,8 +42,6 @@ def references(page: Path) -> Iterator[str]:
 def test_every_link_and_anchor_leads_somewhere(site: Path, tell: Tell) -> None:
     broken, n = [], 0
     for page in pages(site):
-        if page.name == "404.html":  # its addresses are those of the host's root
-            continue
         for reference in references(page):
             parts = urlsplit(reference)
             if parts.scheme or parts.netloc:
@@ -217,75 +204,19 @@ def test_every_data_set_is_listed(site: Path) -> None:
 def test_a_lesson_without_its_data_says_so_and_the_others_do_not(site: Path) -> None:
     for lesson, page in zip(LESSONS, lesson_pages(site), strict=True):
         downloaded = any(datasets.card(name).kind == "download" for name in lesson.data)
-        missing = downloaded and not has_data(lesson.data)
+        missing = downloaded and not has_data(*lesson.data)
         assert bool(soup(page).select_one(".admonition.warning")) == missing, page.name
         assert bool(soup(page).select_one("figure.picture")) != missing, page.name
 
 
-def has_data(names: tuple[str, ...]) -> bool:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANOMALY_LAB_OFFLINE", "1")
-        try:
-            return all(datasets.load(name) is not None for name in names)
-        except DownloadError:
-            return False
-
-
 @needs_chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_in_a_browser(site: Path, browser: Browser, scheme: str, tell: Tell) -> None:
-    found = []
-    for page in pages(site):
-        if page.name == "404.html":
-            continue
-        with visit(browser, page.as_uri(), DESKTOP, scheme) as seen:
-            foreign = [url for url in seen.requests if not url.startswith(("file:", "data:"))]
-            faults = [*seen.errors, *foreign, *seen.violations()]
-            found += [f"{page.relative_to(site)}: {fault}" for fault in faults]
-    tell(
-        f"{len(pages(site)) - 1} pages, {scheme}: {len(found)} serious violations of axe-core, "
-        "errors in the console and requests to other hosts."
-    )
-    assert found == []
-
-
-@needs_chromium
-def test_every_page_on_a_phone(site: Path, browser: Browser) -> None:
-    wide = []
-    for page in pages(site):
-        if page.name == "404.html":
-            continue
-        with visit(browser, page.as_uri(), PHONE) as seen:
-            if seen.overflow():
-                wide.append(f"{page.relative_to(site)}: {seen.overflow()} px too wide")
-    assert wide == []
-
-
-@needs_chromium
-def test_figures_out_of_sight_keep_their_place(site: Path, browser: Browser) -> None:
-    for page in [*lesson_pages(site), site / "gallery.html"]:
-        with visit(browser, page.as_uri(), PHONE) as seen:
-            figures = seen.page.locator(".picture svg")
-            heights = "all => all.map(svg => svg.getBoundingClientRect().height)"
-            unseen = figures.evaluate_all(heights)
-            skipped = "all => all.every(svg => getComputedStyle(svg).contentVisibility === 'auto')"
-            assert figures.evaluate_all(skipped), page.name
-            seen.page.add_style_tag(content=".picture svg {content-visibility: visible !important}")
-            assert unseen == pytest.approx(figures.evaluate_all(heights), abs=0.5), page.name
-            assert min(unseen) > 50
-
-
-@needs_chromium
-def test_the_first_view_of_a_lesson_is_light(site: Path, browser: Browser, tell: Tell) -> None:
-    sizes = {}
-    for page in lesson_pages(site):
-        with visit(browser, page.as_uri()) as seen:
-            asked = {unquote(urlsplit(url).path) for url in seen.requests if "file:" in url}
-            files = [file for file in asked if "/search" not in file]  # come after the first view
-            sizes[page.stem] = sum(Path(file).stat().st_size for file in files) / 1000
-    heaviest = max(sizes, key=lambda name: sizes[name])
-    tell(f"First view of the heaviest lesson, {heaviest}: {sizes[heaviest]:.0f} kB.")
-    assert sizes[heaviest] <= FIRST_VIEW_KB
+def test_pages_of_prose_and_reference_in_a_browser(site: Path, browser: Browser) -> None:
+    found = {
+        named(site, page): looked_at(browser, page)
+        for page in pages(site)
+        if named(site, page) not in [*LEARN, *GALLERY]  # tests of their own look at these
+    }
+    assert {page: faults for page, faults in found.items() if faults} == {}
 
 
 @needs_chromium
