@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import importlib
 import json
 import math
 import re
@@ -288,6 +289,7 @@ MARKED = {
     "beats": Score("knn", "heartbeats_simulated", 0),
     "cards": Score("knn", "card_transactions_simulated", 0),
     "adbench": Score("knn", "adbench/cardio", 0),
+    "nab": Score("knn", "nab/art_daily_flatmiddle", 0),
     "map": Map("knn", Case("shapes/ring")),
     "timing": Timing("knn", 300, 10),
 }
@@ -299,7 +301,7 @@ CHANGES = {
     "heartbeats.py": {"beats"},
     "shapes.py": {"map"},
     "transactions.py": {"cards"},
-    "readers.py": {"knn", "net", "adbench"},
+    "readers.py": {"knn", "net", "adbench", "nab"},
     "errors.py": set(),
     "paths.py": set(),
     "storage.py": set(),
@@ -356,18 +358,34 @@ def test_versions_and_data_are_in_the_fingerprint(monkeypatch):
     card = datasets.card
     with monkeypatch.context() as patch:
 
-        def with_other_file(name):
-            files = tuple(dataclasses.replace(f, sha256="0" * 64) for f in card(name).files)
-            return dataclasses.replace(card(name), files=files)
+        def with_another_last_file(name):
+            last = [dataclasses.replace(file, sha256="0" * 64) for file in card(name).files[-1:]]
+            return dataclasses.replace(card(name), files=(*card(name).files[:-1], *last))
 
-        patch.setattr(datasets, "card", with_other_file)
-        assert changed() == {"adbench"}
+        patch.setattr(datasets, "card", with_another_last_file)
+        assert changed() == {"adbench", "nab"}  # NAB's labels are its last file
     with monkeypatch.context() as patch:
         patch.setattr(
             datasets, "card", lambda name: dataclasses.replace(card(name), rows=card(name).rows + 1)
         )
         assert changed() >= {"beats", "cards"}
     assert changed() == set()
+
+
+def test_rows_count_with_what_makes_them_wherever_that_lies(tmp_path, monkeypatch):
+    parts = tmp_path / "own_rows" / "parts.py"
+    parts.parent.mkdir()
+    parts.with_name("__init__.py").write_text(
+        "from .parts import draw\ndef rows(): return draw()\n"
+    )
+    parts.write_text("def draw(): return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("own_rows").rows
+    monkeypatch.setattr(datasets, "function", lambda name: function)
+    before = fingerprint(MARKED["beats"])
+    parts.write_text("def draw(): return 2\n")
+    assert fingerprint(MARKED["beats"]) != before
+    plugin.forget("own_rows", "own_rows.parts")
 
 
 def test_what_an_ensemble_is_made_of_is_in_its_fingerprint():
