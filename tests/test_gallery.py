@@ -375,9 +375,8 @@ def test_versions_and_data_are_in_the_fingerprint(monkeypatch):
 def test_rows_count_with_what_makes_them_wherever_that_lies(tmp_path, monkeypatch):
     parts = tmp_path / "own_rows" / "parts.py"
     parts.parent.mkdir()
-    parts.with_name("__init__.py").write_text(
-        "from .parts import draw\ndef rows(): return draw()\n"
-    )
+    init = "from .parts import draw\ndef rows(): return draw()\n"
+    parts.with_name("__init__.py").write_text(init)
     parts.write_text("def draw(): return 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     function = importlib.import_module("own_rows").rows
