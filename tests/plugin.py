@@ -1,6 +1,9 @@
 """A package with detectors, laid down as pip would: found by its entry points."""
 
+import sys
 import textwrap
+
+from anomaly_lab.gallery import fingerprints
 
 CARD = 'Card("{name}", "Title", "Idea.", "score", "works", "fails", "cost", "reference")'
 
@@ -38,3 +41,10 @@ def lay(folder, package, detectors, version="1.0", extra=""):
     )
     entries = "".join(f"{name} = {package}:{name.title()}\n" for name in detectors)
     about.joinpath("entry_points.txt").write_text(f"[anomaly_lab.detectors]\n{entries}")
+
+
+def forget(*packages):
+    """Let what is known of modules in this process be looked up again; of these, import again."""
+    for package in packages:
+        sys.modules.pop(package, None)
+    fingerprints.modules.cache_clear()

@@ -437,7 +437,19 @@ def test_the_gallery_says_what_failed_and_keeps_the_rest(fresh_cache, monkeypatc
     assert "broken on breast_cancer, seed 0: ZeroDivisionError: broken on purpose" in done.output
     assert "mean rank" in done.output
     assert "8 known from before, 0 run" in run("gallery", *SMALL).output
-    sys.modules.pop("faulty_cli")
+    plugin.forget("faulty_cli")
+
+
+def test_the_gallery_says_what_failed_where_everything_did(fresh_cache, monkeypatch):
+    monkeypatch.setenv("ANOMALY_LAB_OFFLINE", "1")
+    monkeypatch.delenv("ANOMALY_LAB_DATA", raising=False)
+    results = fresh_cache / "gallery.json"
+    arguments = ["-d", "pca", "--dataset", "ecg5000", "--seeds", "1", "--jobs", "1"]
+    done = run("gallery", *arguments, "--json", results)
+    assert done.exit_code == 2, done.output
+    assert "4 of 4 tasks failed" in done.output
+    assert "centroid on ecg5000, seed 0: DownloadError: http" in " ".join(done.output.split())
+    assert json.loads(results.read_text("utf-8"))["results"] == []
 
 
 def test_the_gallery_records_in_a_checkout_only(fresh_cache, monkeypatch):

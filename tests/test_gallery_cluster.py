@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import os
 import signal
-import sys
 
 import dask
 import joblib
@@ -16,7 +15,7 @@ from typer.testing import CliRunner
 from anomaly_lab import cli
 from anomaly_lab.errors import InputError
 from anomaly_lab.gallery import cluster as clusters
-from anomaly_lab.gallery import fingerprints, recorded, sets
+from anomaly_lab.gallery import recorded, sets
 from anomaly_lab.gallery.cluster import connected
 from anomaly_lab.gallery.run import UnfinishedError, WorkerLostError, run
 from anomaly_lab.gallery.store import Store
@@ -40,9 +39,7 @@ def cluster(tmp_path_factory):
             LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         ):
             yield cluster
-    sys.modules.pop("failing_detectors", None)
-    fingerprints.modules.cache_clear()
-    fingerprints._path.cache_clear()
+    plugin.forget("failing_detectors")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import joblib
 import nbformat
 import pytest
 from nbformat import NotebookNode
@@ -225,7 +226,7 @@ def test_notebooks_run_side_by_side_one_on_each_core(
     small: Lesson, handed_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of two waits for the other: one after the other, the first would never end."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     for own, other in (("a", "b"), ("b", "a")):
         code = WAITS.format(place=str(tmp_path), own=own, other=other)
         write(handed_in / f"{own}.ipynb", worked(small, code + TWICE, HALF))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from anomaly_lab.datasets import download
 from anomaly_lab.datasets.cards import DatasetCard, RemoteFile, card, names
 from anomaly_lab.datasets.dataset import Dataset, RowsAndLabels, content_sha256
 from anomaly_lab.datasets.files import read_table
@@ -128,6 +127,8 @@ def fetch(name: str, progress: bool = False) -> Path:
 
 
 def _fetch_all(about: DatasetCard, progress: bool) -> list[Path]:
+    from anomaly_lab.datasets import download  # what lies in the files is checked by their hashes
+
     return [download.local(file, progress=progress) for file in about.files]
 
 

@@ -1,1 +1,1 @@
-"""The gallery: every detector on every data set, kept as it comes, shown side by side."""
+"""The gallery: every detector on every data set, stored as it comes, shown side by side."""

@@ -20,7 +20,7 @@ from distributed.comm import get_address_host_port
 from joblib.parallel import ParallelBackendBase
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.gallery.records import Failure
+from anomaly_lab.gallery.records import FailedTask
 
 SECONDS = 5  # to reach a scheduler, at first or again
 WORKER_SECONDS = 20  # for a first worker to come
@@ -63,13 +63,13 @@ class Backend(ParallelBackendBase):
         future = self.client.submit(function, *args, key=f"gallery-{uuid4().hex}", pure=False)
         self._sent.add(future)
         try:
-            came = await self.client.gather(future, asynchronous=True)
+            outcome = await self.client.gather(future, asynchronous=True)
         except (asyncio.CancelledError, concurrent.futures.CancelledError):
-            came = ConnectionError("the scheduler is gone.")
+            outcome = ConnectionError("the scheduler is gone.")
         except Exception as error:  # the call itself raises none
-            came = args[0], Failure(f"{type(error).__name__}: {error}")
+            outcome = args[0], FailedTask(f"{type(error).__name__}: {error}")
         self._sent.discard(future)
-        callback(came)
+        callback(outcome)
 
     def retrieve_result_callback(self, out: Any) -> Any:
         """Return what joblib hands on, or raise what ends its work."""

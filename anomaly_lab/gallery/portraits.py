@@ -1,41 +1,35 @@
 """The pictures on a detector's page: how it scores, a case where it fails, what a parameter does.
 
-They are drawn once: the result is stored until the detector, its card, what draws or the versions
-that they depend on change.
+They are drawn once, and again when the detector, its card, what draws or the versions that they
+depend on change.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import joblib
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anomaly_lab import datasets, drawing
+from anomaly_lab import code, datasets, drawing
+from anomaly_lab.cache import Cache, key_of
 from anomaly_lab.comparison import Progress
 from anomaly_lab.contract import Card, Case
 from anomaly_lab.detectors import get_detector
 from anomaly_lab.drawing.style import style
 from anomaly_lab.errors import AnomalyLabError
-from anomaly_lab.gallery.fingerprints import fingerprint, modules
+from anomaly_lab.gallery.fingerprints import fingerprint
 from anomaly_lab.gallery.run import run
 from anomaly_lab.gallery.store import Store
 from anomaly_lab.gallery.tasks import Floats, Labels, Map, MapResult, centres
-from anomaly_lab.paths import cache_folder, write_whole
+from anomaly_lab.paths import cache_folder
 from anomaly_lab.splits import split
 
 _DEFAULT = Case("shapes/moons")  # for the idea, where the card names no rows
-
-_DRAWN_BY = "maps", "rows", "picture", "style", "svg"
 
 Results = Mapping[Map, MapResult]
 # HTML figures by name: "idea", how a normal row and an anomaly get their scores; where the card has
@@ -68,7 +62,7 @@ def portraits(
         Where a detector failed.
     """
     wanted = list(names)
-    found = {name: _stored(name) for name in wanted}
+    found = {name: _cache().get(name, _key(name)) for name in wanted}
     todo = [name for name, portrait in found.items() if portrait is None]
     if todo:
         maps = run([task for name in todo for task in _maps(name)], store, progress)
@@ -78,7 +72,7 @@ def portraits(
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
             drawn = joblib.Parallel(n_jobs=-1)(map(joblib.delayed(_drawn), todo, mine))
         for name, portrait in zip(todo, drawn, strict=True):
-            _keep(name, portrait)
+            _cache().put(name, _key(name), portrait)
             found[name] = portrait
     return {name: portrait for name, portrait in found.items() if portrait}
 
@@ -190,36 +184,19 @@ def panel_in_words(result: MapResult, where: str) -> str:
     )
 
 
-def _stored(name: str) -> Portrait | None:
-    """Return what was drawn before, if it would be drawn the same today."""
-    path = _path(name)
-    try:
-        content = json.loads(path.read_bytes()) if path else {}
-        return dict(content["pictures"]) if content["key"] == _key(name) else None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-
-
-def _keep(name: str, portrait: Portrait) -> None:
-    path = _path(name)
-    if path:
-        write_whole(path, json.dumps({"key": _key(name), "pictures": portrait}).encode())
-
-
-def _path(name: str) -> Path | None:
-    folder = cache_folder("portraits")
-    return folder / f"{name}.json" if folder else None
+def _cache() -> Cache:
+    return Cache(cache_folder("portraits"))
 
 
 def _key(name: str) -> str:
     """Hash what the pictures come of: what their maps come of, and what draws them."""
-    tasks = [Map(name, _idea_case(get_detector(name).card)), *_maps(name)]
-    drawn_by = (__name__, *(f"{drawing.__name__}.{part}" for part in _DRAWN_BY))
-    files = [importlib.util.find_spec(module) for module in (*modules(name), *drawn_by)]
-    parts = [
-        matplotlib.__version__,
-        *map(str, tasks),
-        *map(fingerprint, tasks),
-        *(Path(spec.origin).read_text("utf-8") for spec in files if spec and spec.origin),
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    detector = get_detector(name)
+    tasks = [Map(name, _idea_case(detector.card)), *_maps(name)]
+    drawn_by = [__name__, *code.modules(drawing.__name__, detector.__module__, whole=True)]
+    parts = {
+        "maps": [[str(task), fingerprint(task)] for task in tasks],
+        "code": code.digest(drawn_by, whole=True),
+        "style": code.file_digest(drawing.STYLE),
+        "versions": code.versions(drawn_by),
+    }
+    return key_of(parts)

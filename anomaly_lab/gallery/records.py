@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import joblib
 import numpy as np
 
 from anomaly_lab.gallery.fingerprints import fingerprint, versions
@@ -57,8 +57,8 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """What came of a task instead of a record.
+class FailedTask:
+    """The outcome of a task that raised an error.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Failure:
 
 def measured(task: Task) -> Record:
     """Measure a task here and now."""
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    system = f"{platform.system()} {platform.machine()}, {joblib.cpu_count()} cores"
     machine = f"Python {platform.python_version()}, {system}"
     start = time.perf_counter()
     result = task.measure()

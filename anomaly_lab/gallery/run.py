@@ -1,4 +1,4 @@
-"""Tasks -> results, side by side through joblib; each is kept as it comes.
+"""Tasks -> results, side by side through joblib; each is stored as it comes.
 
 Where they run is joblib's to say: in processes of this machine, or, within
 ``joblib.parallel_config("dask")``, on a ``dask.distributed`` cluster.
@@ -21,11 +21,11 @@ from threadpoolctl import threadpool_limits
 from anomaly_lab.comparison import Progress
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.gallery.fingerprints import fingerprint
-from anomaly_lab.gallery.records import Failure, Record, measured
+from anomaly_lab.gallery.records import FailedTask, Record, measured
 from anomaly_lab.gallery.store import Store
 from anomaly_lab.gallery.tasks import Task
 
-_TOLD = 10  # failures that a message names
+_LISTED = 10  # failures that a message names
 _one_at_a_time = threading.Lock()  # where a worker has several threads, or times would mean nothing
 
 
@@ -42,12 +42,12 @@ class UnfinishedError(AnomalyLabError):
 
     def __init__(self, results: dict[Any, Any], failures: dict[Task, str]):
         self.results, self.failures = results, failures
-        told = [f"{task}: {error}" for task, error in list(failures.items())[:_TOLD]]
-        if len(failures) > _TOLD:
-            told.append(f"and {len(failures) - _TOLD} more.")
+        lines = [f"{task}: {error}" for task, error in list(failures.items())[:_LISTED]]
+        if len(failures) > _LISTED:
+            lines.append(f"and {len(failures) - _LISTED} more.")
         super().__init__(
             f"{len(failures)} of {len(failures) + len(results)} tasks failed. The results of the "
-            "others are kept; the same again does only what is missing.\n" + "\n".join(told)
+            "others are kept; the same again does only what is missing.\n" + "\n".join(lines)
         )
 
 
@@ -70,7 +70,7 @@ def run(
     tasks : iterable of task
         What to measure; the same task twice is measured once.
     store : Store
-        Where results are taken from, and kept by this process as they come.
+        Where results are taken from, and put by this process as they come.
     progress : callable, optional
         Called as ``progress(done, total, what)`` at the start and after each task.
     jobs : int, optional
@@ -106,7 +106,7 @@ def run(
     tell("starting")
     try:
         for task, outcome in _outcomes(todo, jobs):
-            if isinstance(outcome, Failure):
+            if isinstance(outcome, FailedTask):
                 failures[task] = outcome.error
             elif outcome.fingerprint != expected[task]:
                 failures[task] = _other_code(outcome)
@@ -124,7 +124,7 @@ def run(
     return {task: results[task] for task in wanted}
 
 
-def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Record | Failure]]:
+def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Record | FailedTask]]:
     """Yield what comes of each task, in whatever order it comes."""
     backend, configured = joblib.parallel.get_active_backend()
     with _mended(backend):
@@ -137,8 +137,8 @@ def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Recor
         with warnings.catch_warnings():  # loky replaces workers that grow, which harms nothing
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             calls = (call(i, task, os.getpid()) for i, task in enumerate(tasks))
-            with _closed(parallel(calls)) as came:
-                for i, outcome in came:
+            with _closed(parallel(calls)) as outcomes:
+                for i, outcome in outcomes:
                     yield tasks[i], outcome
 
 
@@ -154,7 +154,7 @@ def _mended(backend: Any) -> Iterator[None]:
         yield
 
 
-def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | Failure]:
+def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | FailedTask]:
     """Run in a worker: measure a task on one thread; an error is an outcome like another."""
     if os.getpid() != caller:
         os.environ.setdefault("NPROC", "1")  # threads of XLA, read when JAX starts
@@ -164,7 +164,7 @@ def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | Failure]:
         try:
             return i, measured(task)
         except (Exception, SystemExit) as error:
-            return i, Failure(f"{type(error).__name__}: {error}")
+            return i, FailedTask(f"{type(error).__name__}: {error}")
 
 
 def _other_code(record: Record) -> str:

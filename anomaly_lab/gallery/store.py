@@ -1,18 +1,16 @@
-"""Results are kept as they come: one file a task, which counts as long as its fingerprint holds."""
+"""The gallery's results: what this machine has stored, and what the repository keeps."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from anomaly_lab.cache import Cache
 from anomaly_lab.errors import InputError
 from anomaly_lab.gallery import recorded
 from anomaly_lab.gallery.fingerprints import fingerprint
@@ -28,7 +26,7 @@ from anomaly_lab.gallery.tasks import (
     Timing,
     TimingResult,
 )
-from anomaly_lab.paths import cache_folder, write_whole
+from anomaly_lab.paths import cache_folder
 
 _RESULTS: dict[type[Task], type[Result]] = {
     Score: ScoreResult,
@@ -43,7 +41,7 @@ class Store:
     Parameters
     ----------
     folder : path-like, optional
-        Where to keep one JSON file a task; made where it is missing. By default ``gallery`` in the
+        Where to store one file a task; made where it is missing. By default ``gallery`` in the
         package's cache.
     use_recorded : bool, default True
         Whether the results in the repository's ``recorded.csv`` count where their fingerprints
@@ -58,11 +56,12 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str] | None = None, *, use_recorded: bool = True):
         self.folder = _folder(folder)
         self.use_recorded = use_recorded
+        self._cache = Cache(self.folder)
 
     def get(self, task: Task) -> Record | None:
         """Return what is known of a task as it is now, or None."""
         now = fingerprint(task)
-        for record in (self._kept(task), self._recorded.get(task)):
+        for record in (self._stored(task), self._recorded.get(task)):
             if record and record.fingerprint == now:
                 return record
         return None
@@ -88,7 +87,7 @@ class Store:
         return old | self.current(wanted)
 
     def put(self, task: Task, record: Record) -> None:
-        """Keep a record, in place of what was kept of its task before.
+        """Store a record, in place of what was stored of its task before.
 
         Raises
         ------
@@ -96,48 +95,36 @@ class Store:
             Where the file cannot be written.
         """
         content = {
-            "task": key(task),
-            "fingerprint": record.fingerprint,
             "seconds": record.seconds,
             "environment": asdict(record.environment),
             "result": to_dict(record.result),
         }
-        text = json.dumps({"sha256": _sha256(content), **content}, indent=1)
-        write_whole(self.path(task), text.encode())
+        self._cache.put(key(task), record.fingerprint, content)
 
     def seconds(self, task: Task) -> float:
         """Return how long a task took when last run, whatever has changed; else infinity."""
-        record = self._kept(task) or self._recorded.get(task)
+        record = self._stored(task) or self._recorded.get(task)
         return record.seconds if record else math.inf
 
     def path(self, task: Task) -> Path:
-        """Return the file that a task's record is kept in."""
-        name = re.sub(r"\W+", "-", str(task)).strip("-").lower()[:80]
-        return self.folder / f"{name}-{hashlib.sha256(key(task).encode()).hexdigest()[:12]}.json"
+        """Return the file that a task's record is stored in."""
+        return self._cache.path(key(task))
 
-    def _kept(self, task: Task) -> Record | None:
-        """Read a task's file; None where there is none, or none that is whole."""
+    def _stored(self, task: Task) -> Record | None:
+        mark, content = self._cache.latest(key(task)) or ("", {})
         try:
-            content = json.loads(self.path(task).read_bytes())
-            whole = content.pop("sha256") == _sha256(content)
-            if not whole or content["task"] != key(task):
-                return None
             return Record(
                 result=from_dict(_RESULTS[type(task)], content["result"]),
-                fingerprint=content["fingerprint"],
+                fingerprint=mark,
                 environment=Environment(**content["environment"]),
                 seconds=content["seconds"],
             )
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError):  # nothing, or as another version wrote it
             return None
 
     @cached_property
     def _recorded(self) -> Mapping[Any, Record]:
         return recorded.read() if self.use_recorded else {}
-
-
-def _sha256(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _folder(asked: str | os.PathLike[str] | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from anomaly_lab.comparison import leader
 from anomaly_lab.errors import InputError
 from anomaly_lab.gallery.fingerprints import versions
 from anomaly_lab.gallery.sets import TWINS
-from anomaly_lab.gallery.tasks import Score
+from anomaly_lab.gallery.tasks import Score, ScoreResult
 
 TRAININGS = ("clean", "contaminated")
 _KEYS = ["dataset", "training", "detector"]
@@ -80,17 +80,18 @@ def frame(results: Mapping[Any, Any]) -> pd.DataFrame:
         share of anomalies that the fitting rows then had.
     """
     rows = [
-        {
-            "detector": task.detector,
-            "dataset": task.dataset,
-            "seed": task.seed,
-            "training": TRAININGS[task.contamination > 0],
-            **asdict(result),
-        }
+        [
+            task.detector,
+            task.dataset,
+            task.seed,
+            TRAININGS[task.contamination > 0],
+            *astuple(result),
+        ]
         for task, result in results.items()
         if isinstance(task, Score)
     ]
-    return pd.DataFrame(rows)
+    columns = ["detector", "dataset", "seed", "training", *(f.name for f in fields(ScoreResult))]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def to_json(scores: pd.DataFrame) -> str:

@@ -20,6 +20,8 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from threading import Event, Lock
 
+import joblib
+
 from anomaly_lab.errors import InputError
 from anomaly_lab.labs.notebook import fault, lesson_of, printable, worked_in
 from anomaly_lab.labs.running import Limits, Result, run
@@ -123,7 +125,7 @@ def grade(
     def one(task: _Task) -> list[Grade]:
         return known.of(task) or known.add(task, _graded(task, limits, stop))
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or joblib.cpu_count()) as pool:
         running = {pool.submit(one, task): task for task in tasks}
         try:
             for done, future in enumerate(as_completed(running), start=1):

@@ -39,14 +39,14 @@ class Verdict:
     hints: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        said = {
+        state = {
             RIGHT: "right.",
             WRONG: "not right yet",
             OPEN: "not done yet",
             ERROR: "your code stopped",
         }[self.state]
-        told = f"{self.exercise}: {said}" + (f": {self.message}." if self.message else "")
-        return "\n".join([told, *self.hints])
+        line = f"{self.exercise}: {state}" + (f": {self.message}." if self.message else "")
+        return "\n".join([line, *self.hints])
 
     __repr__ = __str__
 

@@ -1,18 +1,15 @@
-"""Lessons are run in fresh kernels, once: what came is kept until something it came of changes.
+"""Lessons are run in fresh kernels, once, and again when something that the run came of changes.
 
-The key of what is kept: the lesson's text, this package's lesson code, the versions of everything
-installed that the package needs, each of the package's files that the run imported or opened, and,
-where the lesson asks for every detector, those that other packages bring; where its data are
-downloaded, whether there is a folder of them, and whether downloading is off.
+That is: the lesson's text, the code that runs lessons, the versions of everything installed that
+the package needs, and each of the package's files that the run imported or opened; where the lesson
+asks for every detector, which there are; where its data are downloaded, whether there is a folder
+of them, and whether downloading is off.
 """
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -23,24 +20,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import joblib
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from anomaly_lab import datasets
-from anomaly_lab.detectors import ENTRY_POINT_GROUP
+from anomaly_lab import code, datasets, detectors
+from anomaly_lab.cache import Cache, key_of
 from anomaly_lab.errors import DownloadError
 from anomaly_lab.lessons.checks import OPEN, RIGHT, WRONG
 from anomaly_lab.lessons.notebooks import PLACEHOLDER, blank, said, solved
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError
-from anomaly_lab.paths import cache_folder, write_whole
+from anomaly_lab.paths import cache_folder
 
 CELL_SECONDS = 1800  # a cell that takes longer is stopped; the gallery's take minutes
 _PACKAGE = Path(__file__).parents[1]
-_OF_EVERY_DETECTOR = ("anomaly_lab.detectors.all_detectors", "anomaly_lab.gallery.")
 _OUTPUTS = "text/html", "text/plain", "text/markdown", "application/vnd.anomaly-lab."
 # One BLAS thread and one hash seed: sums and sets come in the same order on every machine.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
@@ -49,8 +47,8 @@ Progress = Callable[[Lesson, float | None], None]
 
 
 @dataclass(frozen=True)
-class Run:
-    """What came of running a lesson.
+class LessonRun:
+    """A lesson's prose with its numbers, and the outputs of its code.
 
     Parameters
     ----------
@@ -76,22 +74,22 @@ class MissingDataError(LessonError, DownloadError):
 
 def run_all(
     lessons: Sequence[Lesson], progress: Progress | None = None, workers: int | None = None
-) -> list[Run]:
-    """Run lessons side by side, or take what is kept of them.
+) -> list[LessonRun]:
+    """Run lessons side by side, or take what is stored of them.
 
     Parameters
     ----------
     lessons : sequence of Lesson
         What to run.
     progress : callable, optional
-        Called as ``progress(lesson, seconds)`` when a lesson is done; seconds is None where what
-        was kept still held.
+        Called as ``progress(lesson, seconds)`` when a lesson is done; seconds is None where a
+        stored run still holds.
     workers : int, optional
         How many at a time; by default one a core.
 
     Returns
     -------
-    list of Run
+    list of LessonRun
 
     Raises
     ------
@@ -100,32 +98,29 @@ def run_all(
         wrongly, or needs data that cannot be had (unless ``ANOMALY_LAB_OFFLINE`` is set).
     """
 
-    def one(lesson: Lesson) -> Run:
-        kept = load(lesson)
-        done = kept or run(lesson)
+    def one(lesson: Lesson) -> LessonRun:
+        stored = load(lesson)
+        done = stored or run(lesson)
         if progress:
-            progress(lesson, None if kept else done.seconds)
+            progress(lesson, None if stored else done.seconds)
         return done
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or joblib.cpu_count()) as pool:
         return list(pool.map(one, lessons))
 
 
-def load(lesson: Lesson) -> Run | None:
-    """Return the run that is kept of a lesson, or None where it would come out otherwise now."""
-    path = _kept(lesson)
-    if path is None or not path.is_file():
+def load(lesson: Lesson) -> LessonRun | None:
+    """Return the run that is stored of a lesson, or None where it would come out otherwise now."""
+    key, stored = _cache().latest(lesson.slug) or ("", {"files": []})
+    if key != _key(lesson, stored["files"]):
         return None
-    kept = json.loads(path.read_text("utf-8"))
-    if kept["key"] != _key(lesson) or kept["files"] != _digests(kept["files"]):
-        return None
-    fields = kept["run"]
+    fields = stored["run"]
     places = {name: {int(i): v for i, v in fields[name].items()} for name in ("texts", "outputs")}
-    return Run(**{**fields, **places})
+    return LessonRun(**{**fields, **places})
 
 
-def run(lesson: Lesson) -> Run:
-    """Run a lesson in a fresh kernel and keep what came.
+def run(lesson: Lesson) -> LessonRun:
+    """Run a lesson in a fresh kernel and store the run.
 
     Raises
     ------
@@ -138,24 +133,23 @@ def run(lesson: Lesson) -> Run:
     except MissingDataError as error:
         if not os.environ.get("ANOMALY_LAB_OFFLINE"):
             raise
-        return Run(missing=str(error))
-    done = Run(texts, outputs, time.perf_counter() - start)
-    path = _kept(lesson)
-    if path:
-        kept = {"key": _key(lesson), "files": _digests(files), "run": asdict(done)}
-        write_whole(path, json.dumps(kept).encode())
+        return LessonRun(missing=str(error))
+    done = LessonRun(texts, outputs, time.perf_counter() - start)
+    read = _relative(files)
+    _cache().put(lesson.slug, _key(lesson, read), {"files": read, "run": asdict(done)})
     return done
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Code to run for one cell of a lesson: kept, judged, or neither."""
+    """Code to run for one cell of a lesson: shown, judged, or neither."""
 
     place: int
     code: str
-    keep: bool = False
+    shown: bool = False
     verdict: str = ""
     hint: str = ""
+    source: str = ""  # what the code was made of, where its author did not write it
 
 
 def _steps(lesson: Lesson) -> Iterator[_Step]:
@@ -165,7 +159,7 @@ def _steps(lesson: Lesson) -> Iterator[_Step]:
             yield from _steps_of_exercise(lesson, block, place)
             place += len(block.cells)
         elif block.kind == "code":
-            yield _Step(place, block.source, keep=block.tag not in ("hide", "claim"))
+            yield _Step(place, block.source, shown=block.tag not in ("hide", "claim"))
             place += 1
         else:
             yield from _steps_of_prose(place, block.source)
@@ -174,7 +168,7 @@ def _steps(lesson: Lesson) -> Iterator[_Step]:
 
 def _steps_of_prose(place: int, prose: str) -> Iterator[_Step]:
     if PLACEHOLDER.search(prose):
-        yield _Step(place, said(prose), keep=True)
+        yield _Step(place, said(prose), shown=True, source=prose)
 
 
 def _steps_of_exercise(lesson: Lesson, exercise: Exercise, first: int) -> Iterator[_Step]:
@@ -187,7 +181,7 @@ def _steps_of_exercise(lesson: Lesson, exercise: Exercise, first: int) -> Iterat
         yield from _steps_of_prose(places[id(cell)], cell.source)
     yield from (_Step(place, blank(code)) for place, code in answers)
     yield _Step(last, judge, verdict=OPEN)
-    yield from (_Step(place, solved(code), keep=True) for place, code in answers)
+    yield from (_Step(place, solved(code), shown=True) for place, code in answers)
     yield _Step(last, judge, verdict=RIGHT)
     for tag, verdict in (("wrong", WRONG), ("right", RIGHT)):
         for cell in exercise.tagged(tag):
@@ -227,13 +221,13 @@ async def _execute(
         async with client.async_setup_kernel(env={**os.environ, **_ENVIRONMENT}):
             await _send(client, _WATCH)
             for step in _steps(lesson):
-                came = await _try(client, lesson, step)
+                made = await _try(client, lesson, step)
                 if step.verdict:
-                    _compare(lesson, step, came)
-                elif step.keep and lesson.cells[step.place].kind == "markdown":
-                    texts[step.place] = came[0]["data"]["text/markdown"].strip()
-                elif step.keep:
-                    outputs[step.place] = [_clean(lesson, step, output) for output in came]
+                    _compare(lesson, step, made)
+                elif step.shown and step.source:
+                    texts[step.place] = made[0]["data"]["text/markdown"].strip()
+                elif step.shown:
+                    outputs[step.place] = [_clean(lesson, step, output) for output in made]
             listed = await _send(client, "print(_files())")
     return texts, outputs, json.loads(listed[0]["text"])
 
@@ -280,19 +274,19 @@ async def _send(client: NotebookClient, code: str) -> list[dict[str, Any]]:
 
 
 def _where(lesson: Lesson, step: _Step) -> str:
-    first = next(line for line in step.code.splitlines() if line.strip() and "rf" not in line)
-    return f"{lesson.path.name}: the cell that begins {first.strip()[:70]!r}"
+    first = (step.source or step.code).strip().partition("\n")[0]
+    return f"{lesson.path.name}: the cell that begins {first[:70]!r}"
 
 
-def _compare(lesson: Lesson, step: _Step, came: Iterable[dict[str, Any]]) -> None:
-    said = "".join(output["text"] for output in came).strip()
+def _compare(lesson: Lesson, step: _Step, outputs: Iterable[dict[str, Any]]) -> None:
+    message = "".join(output["text"] for output in outputs).strip()
     states = {OPEN: "not done yet", RIGHT: "right.", WRONG: "not right yet"}
-    if states[step.verdict] not in said or step.hint.lower() not in said.lower():
+    if states[step.verdict] not in message or step.hint.lower() not in message.lower():
         wanted = f"{step.verdict}, saying {step.hint!r}" if step.hint else step.verdict
-        code = lesson.cells[step.place].source
+        answer = lesson.cells[step.place].source
         raise LessonError(
-            f"{lesson.path.name}: the check should find this answer {wanted}, and says {said!r}:\n"
-            f"{blank(code) if step.verdict == OPEN else code}"
+            f"{lesson.path.name}: the check should find this answer {wanted}, and says "
+            f"{message!r}:\n{blank(answer) if step.verdict == OPEN else answer}"
         )
 
 
@@ -307,63 +301,60 @@ def _clean(lesson: Lesson, step: _Step, output: dict[str, Any]) -> dict[str, Any
             f"{where} shows a figure without alt text: end it with show(figure, 'what is seen')."
         )
     if output["output_type"] != "stream":
-        kept = {kind: text for kind, text in data.items() if kind.startswith(_OUTPUTS)}
-        return {"output_type": "display_data", "data": kept, "metadata": {}}
+        shown = {kind: text for kind, text in data.items() if kind.startswith(_OUTPUTS)}
+        return {"output_type": "display_data", "data": shown, "metadata": {}}
     return {**output}
 
 
-def _kept(lesson: Lesson) -> Path | None:
-    folder = cache_folder("lessons")
-    return folder / f"{lesson.slug}.json" if folder else None
+def _cache() -> Cache:
+    return Cache(cache_folder("lessons"))
 
 
-def _key(lesson: Lesson) -> str:
+def _key(lesson: Lesson, files: Iterable[str]) -> str:
+    """Hash what a run comes of; `files` are those that it read, from the package's folder."""
+    engine = code.modules(__name__, whole=True)
     parts: dict[str, Any] = {
         "lesson": lesson.path.read_text("utf-8"),
-        "engine": _digests(map(str, sorted(Path(__file__).parent.glob("*.py")))),
+        "engine": code.digest((m for m in engine if m.startswith(__package__)), whole=True),
         "python": [sys.version, platform.machine()],
-        "versions": versions(),
+        "versions": installed_versions(),
+        "files": {name: code.file_digest(_PACKAGE / name) for name in files},
     }
-    if any(name.startswith(_OF_EVERY_DETECTOR) for name in lesson.uses):
-        parts["detectors"] = _brought()
+    if _asks_for_every_detector(lesson):
+        parts["detectors"] = [_shipped(), _brought()]
     if any(datasets.card(name).kind == "download" for name in lesson.data):
         parts["data"] = [name in os.environ for name in ("ANOMALY_LAB_DATA", "ANOMALY_LAB_OFFLINE")]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return key_of(parts)
+
+
+def _asks_for_every_detector(lesson: Lesson) -> bool:
+    """Whether its code does, or the code that it imports from this package."""
+    trees = [lesson.code, *(code.tree(name) for name in lesson.modules - {detectors.__name__})]
+    return any("all_detectors" in code.words(tree)[0] for tree in trees)
+
+
+def _shipped() -> list[str]:
+    """Return the names of the files of detectors."""
+    return sorted(path.name for path in Path(detectors.__file__).parent.glob("*.py"))
 
 
 def _brought() -> list[list[str]]:
     """Return name, class, version and digest of each detector that another package brings."""
     return sorted(
-        [entry.name, entry.value, entry.dist.version if entry.dist else "", _code_of(entry.module)]
-        for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+        [
+            *(entry.name, entry.value, entry.dist.version if entry.dist else ""),
+            code.digest([entry.module], whole=True),
+        ]
+        for entry in entry_points(group=detectors.ENTRY_POINT_GROUP)
     )
 
 
-def _code_of(module: str) -> str:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
-        spec = None
-    return _digest(Path(spec.origin if spec and spec.origin else "gone"))
+def _relative(files: Iterable[str]) -> list[str]:
+    """Return files by their paths from the package's folder, so that a copy of it counts alike."""
+    return [os.path.relpath(file, _PACKAGE) for file in files]
 
 
-def _digests(files: Iterable[str]) -> dict[str, str]:
-    """Hash files by their paths from the package's folder, so that a copy of it counts the same."""
-    names = [os.path.relpath(_PACKAGE / file, _PACKAGE) for file in files]
-    return {name: _digest(_PACKAGE / name) for name in names}
-
-
-def _digest(path: Path) -> str:
-    """Hash a file's content; of Python code, what it does: comments and layout do not count."""
-    if not path.is_file():
-        return "gone"
-    content = path.read_bytes()
-    if path.suffix == ".py":
-        content = ast.dump(ast.parse(content)).encode()
-    return hashlib.sha256(content).hexdigest()
-
-
-def versions(package: str = "anomaly-lab") -> dict[str, str]:
+def installed_versions(package: str = "anomaly-lab") -> dict[str, str]:
     """Return the versions of everything installed that a package needs, sorted by name."""
     found: dict[str, str] = {}
     todo = [package]

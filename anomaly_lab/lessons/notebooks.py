@@ -64,10 +64,7 @@ def student(lesson: Lesson, site: str | None = None) -> NotebookNode:
     NotebookNode
     """
     cells = [new_markdown_cell(_opening(lesson)), new_code_cell(_STUDENT_SETUP)]
-    cells += [cell for block in lesson.blocks for cell in _for_student(block)]
-    for cell in cells:
-        if cell.cell_type == "markdown" or "Markdown(rf" in cell.source:
-            cell.source = _PAGE_LINK.sub(_absolute(site), cell.source)
+    cells += [cell for block in lesson.blocks for cell in _for_student(block, site)]
     return _notebook(lesson, cells)
 
 
@@ -86,22 +83,22 @@ def _opening(lesson: Lesson) -> str:
     )
 
 
-def _for_student(block: Cell | Exercise) -> Iterator[NotebookNode]:
+def _for_student(block: Cell | Exercise, site: str | None) -> Iterator[NotebookNode]:
     if isinstance(block, Exercise):
         mark = {EXERCISE: block.name}
-        yield from (_prose(cell) for cell in block.tagged("exercise", "markdown"))
+        yield from (_prose(cell, site) for cell in block.tagged("exercise", "markdown"))
         for cell in block.tagged("exercise"):
             yield new_code_cell(blank(cell.source), metadata=mark)
         yield new_code_cell(f'check("{block.name}")', metadata=mark)
     elif block.kind == "code" and block.tag != "claim":
         yield _folded(block.source) if block.tag == "fold" else new_code_cell(block.source)
     elif block.kind == "markdown":
-        yield _prose(block)
+        yield _prose(block, site)
 
 
-def _prose(cell: Cell) -> NotebookNode:
-    filled = PLACEHOLDER.search(cell.source)
-    return _folded(said(cell.source)) if filled else new_markdown_cell(cell.source)
+def _prose(cell: Cell, site: str | None) -> NotebookNode:
+    text = _PAGE_LINK.sub(_absolute(site), cell.source)
+    return _folded(said(text)) if PLACEHOLDER.search(text) else new_markdown_cell(text)
 
 
 def _folded(code: str) -> NotebookNode:
@@ -120,7 +117,7 @@ def page(
     lesson : Lesson
         What to make it of.
     texts, outputs : mapping
-        What came of running it, by the cell's place: see `anomaly_lab.lessons.execute.Run`. Prose
+        By the cell's place, of its run: see `anomaly_lab.lessons.execute.LessonRun`. Prose
         that was not run has dots for its numbers.
 
     Returns

@@ -14,6 +14,7 @@ from typing import Any
 import jupytext
 import yaml
 
+from anomaly_lab.code import is_ours, words
 from anomaly_lab.errors import AnomalyLabError, UnknownNameError
 
 TAGS = {"hide", "fold", "claim", "exercise", "check", "wrong", "right", "solution"}
@@ -145,29 +146,66 @@ class Lesson:
         raise UnknownNameError("exercise", name, [e.name for e in self.exercises])
 
     @cached_property
+    def code(self) -> ast.Module:
+        """The code of all its cells, parsed."""
+        parts = [ast.parse(cell.source) for cell in self.cells if cell.kind == "code"]
+        return ast.Module([node for part in parts for node in part.body], [])
+
+    @cached_property
     def uses(self) -> list[str]:
         """Dotted names of what it imports from this package, as defined there, sorted."""
-        names = set()
-        for cell in self.cells:
-            tree = ast.parse(cell.source) if cell.kind == "code" else ast.Module([], [])
-            for node in ast.walk(tree):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
-                    names |= {_defined(str(node.module), alias.name) for alias in node.names}
-        return sorted(names - {""})
+        return sorted(".".join(filter(None, pair)) for pair in self._imports if pair != ("", ""))
+
+    @cached_property
+    def modules(self) -> set[str]:
+        """The modules that define what it imports from this package."""
+        return {module for module, _ in self._imports} - {""}
+
+    @cached_property
+    def detectors(self) -> list[str]:
+        """Names of the detectors that it uses: those it imports, or names where names are taken.
+
+        Where it asks for all, those of other packages are among them; ours it names.
+        """
+        from anomaly_lab import AnomalyModel, all_detectors  # they take seconds; labs need them not
+
+        names, texts = words(self.code)
+        if any(map(_takes_the_default, ast.walk(self.code))):
+            texts.add(inspect.signature(AnomalyModel).parameters["detector"].default)
+        return [
+            name
+            for name, detector in all_detectors().items()
+            if detector.__name__ in names
+            or (name in texts and is_ours(detector.__module__))
+            or ("all_detectors" in names and not is_ours(detector.__module__))
+        ]
+
+    @cached_property
+    def _imports(self) -> set[tuple[str, str]]:
+        return {
+            _defined(str(node.module), alias.name)
+            for node in ast.walk(self.code)
+            if isinstance(node, ast.ImportFrom) and is_ours(node.module or "")
+            for alias in node.names
+        }
 
 
-_PACKAGE = __name__.split(".")[0]
-
-
-def _defined(module: str, name: str) -> str:
-    """Return where something importable is defined, such as ``anomaly_lab.splits.split``."""
+def _defined(module: str, name: str) -> tuple[str, str]:
+    """Return where something importable is defined, such as ``anomaly_lab.splits``, ``split``."""
     holder = importlib.import_module(module)
     if not hasattr(holder, name):  # a module that nothing has imported yet
-        return importlib.import_module(f"{module}.{name}").__name__
+        return importlib.import_module(f"{module}.{name}").__name__, ""
     thing = getattr(holder, name)
     if inspect.ismodule(thing):
-        return thing.__name__
-    return f"{thing.__module__}.{thing.__qualname__}" if hasattr(thing, "__qualname__") else ""
+        return thing.__name__, ""
+    return (thing.__module__, thing.__qualname__) if hasattr(thing, "__qualname__") else ("", "")
+
+
+def _takes_the_default(node: ast.AST) -> bool:
+    """Whether code makes an `AnomalyModel` without naming a detector."""
+    if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "AnomalyModel":
+        return False
+    return not node.args and "detector" not in {keyword.arg for keyword in node.keywords}
 
 
 def folder() -> Path:

@@ -20,7 +20,6 @@ from types import ModuleType
 import numpy as np
 
 from anomaly_lab.errors import BackendError
-from anomaly_lab.paths import cache_folder
 
 BACKENDS = ("jax", "tensorflow", "torch")
 
@@ -121,6 +120,8 @@ def device() -> str:
 def _keep_compiled_code() -> None:
     """Let JAX reuse compiled programs from one process to the next: seconds saved each time."""
     import jax
+
+    from anomaly_lab.paths import cache_folder  # where files lie changes no number
 
     folder = cache_folder("jax")
     if folder is None or os.environ.get("JAX_COMPILATION_CACHE_DIR"):

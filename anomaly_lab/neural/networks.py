@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anomaly_lab.neural import backend
 
@@ -291,6 +290,8 @@ def _callbacks(keras: Any, how: Training, monitor: str) -> list[Any]:
 
 def _progress(keras: Any, epochs: int) -> Any:
     """Return a Keras callback that draws one progress bar for the whole training."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"))
     progress = Progress(*columns, TimeRemainingColumn())
 

@@ -25,7 +25,7 @@ from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.gallery.portraits import portraits
 from anomaly_lab.gallery.store import Store
 from anomaly_lab.lessons import lessons
-from anomaly_lab.lessons.execute import versions
+from anomaly_lab.lessons.execute import installed_versions
 from anomaly_lab.lessons.prose import exercise_minutes, minutes
 
 log = logging.getLogger("mkdocs.hooks.pages")
@@ -64,7 +64,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
             build_of(config).figures[f"gallery/{name}-{kind}"] = figure
         _add(files, config, f"gallery/{name}.md", "detector.md", card=detector.card, path=path,
              explained=_explained(detector), parameters=_parameters(detector),
-             lessons=[lesson for lesson in taught if path in lesson.uses])  # fmt: skip
+             lessons=[lesson for lesson in taught if name in lesson.detectors])  # fmt: skip
         _add(files, config, f"reference/detectors/{name}.md", "detector_api.md",
              card=detector.card, path=path)  # fmt: skip
 
@@ -109,7 +109,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in the version of the package, and those that the site is built with."""
-    table = "\n".join(f"| {name} | {version} |" for name, version in versions().items())
+    table = "\n".join(f"| {name} | {version} |" for name, version in installed_versions().items())
     python = ".".join(map(str, sys.version_info[:3]))
     built_with = f"| package | version |\n|---|---|\n| Python | {python} |\n{table}"
     return markdown.replace("<!-- versions -->", built_with).replace(

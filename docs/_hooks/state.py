@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from mkdocs.config.defaults import MkDocsConfig
 
 from anomaly_lab.lessons import Lesson
-from anomaly_lab.lessons.execute import Run
+from anomaly_lab.lessons.execute import LessonRun
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class LessonPage:
     """A lesson and the outputs of its cells."""
 
     lesson: Lesson
-    run: Run
+    run: LessonRun
     teaches: bool  # a lesson, not another computed page
 
 

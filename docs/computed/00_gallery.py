@@ -117,7 +117,7 @@ def made_with(tasks):
 
 
 recorded = len({task.dataset for task in downloaded})
-kept_seeds = len({task.seed for task in downloaded})
+of_seeds = len({task.seed for task in downloaded})
 here, there = made_with(bundled), made_with(downloaded)
 origin = f"The others were measured for this page ({here}), these before ({there})."
 if not recorded or here == there:
@@ -127,7 +127,7 @@ if not recorded or here == there:
 # ## On real data
 #
 # Every method on the same random splits: {{ sets.BUNDLED_SEEDS }} of each bundled or simulated set,
-# {{ kept_seeds }} of each one that is downloaded; {{ f"{tasks.MOST_ROWS:,}" }} rows are drawn from
+# {{ of_seeds }} of each one that is downloaded; {{ f"{tasks.MOST_ROWS:,}" }} rows are drawn from
 # larger ones. A single split has no spread, and shows no leader. The distance to the mean,
 # centroid, is the trivial baseline: a method that does not beat it has found no structure worth
 # its cost.
@@ -172,9 +172,9 @@ figure, ax = plt.subplots(figsize=(5, 0.3 * len(ranks) + 1), layout="constrained
 drawing.critical_difference(ranks, gap, ax=ax)
 
 # %% tags=["hide"]
-kept = store.known(sets.timings())
-missing = [task for task in sets.timings() if task not in kept]
-timings = {**{task: record.result for task, record in kept.items()}, **run(missing, store)}
+known = store.known(sets.timings())
+missing = [task for task in sets.timings() if task not in known]
+timings = {**{task: record.result for task, record in known.items()}, **run(missing, store)}
 
 # %% tags=["hide"]
 times = pd.DataFrame({**asdict(task), **asdict(cost)} for task, cost in timings.items())
