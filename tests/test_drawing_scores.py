@@ -18,7 +18,6 @@ from anomaly_lab import drawing
 from anomaly_lab.comparison import Comparison, Explanation, Protocol, Run
 from anomaly_lab.datasets import Dataset
 from anomaly_lab.drawing import contributions, scores
-from anomaly_lab.drawing.svg import to_svg
 from anomaly_lab.evaluation import Report, evaluate
 
 LABELS = np.repeat([0, 1], [90, 10]).astype(np.int8)
@@ -72,7 +71,7 @@ def words(figure: str, subject: Any, **options: Any) -> str:
 
 
 def svg_of(ax: Axes, prefix: str = "f") -> str:
-    return to_svg(ax, prefix, "what is seen")
+    return drawing.Picture(ax, "what is seen").svg(prefix)
 
 
 def texts(svg: str) -> list[str]:
@@ -132,7 +131,7 @@ def test_saving_needs_no_pyplot() -> None:
 
 
 def test_alternative_text_is_escaped_in_the_svg() -> None:
-    svg = to_svg(drawn("training_curve"), "f", 'a "quoted" <b>')
+    svg = drawing.Picture(drawn("training_curve"), 'a "quoted" <b>').svg()
     assert ET.fromstring(svg).get("aria-label") == 'a "quoted" <b>'
 
 

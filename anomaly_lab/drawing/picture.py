@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from anomaly_lab.drawing.svg import to_svg
+from anomaly_lab.drawing.svg import drawn, for_page
 from anomaly_lab.errors import InputError
 
 
@@ -19,7 +20,7 @@ class Picture:
     Parameters
     ----------
     ax : Axes
-        Axes of the figure; the whole figure they are in is shown.
+        Axes of the figure; the whole figure they are in is shown, as it is when first asked for.
     alt : str
         What is to be seen: the finding, in a sentence or three.
 
@@ -53,7 +54,11 @@ class Picture:
         str
         """
         usual = "p" + hashlib.sha256(self.alt.encode()).hexdigest()[:8]
-        return to_svg(self.ax, prefix or usual, self.alt)
+        return for_page(self._drawn, prefix or usual, self.alt)
+
+    @cached_property
+    def _drawn(self) -> str:
+        return drawn(self.ax.figure.figure)
 
     def _repr_html_(self) -> str:
         self.close()

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from anomaly_lab.drawing.style import style
@@ -31,40 +31,28 @@ _ON_DARK = {
 _DPI = 200  # of what is drawn as an image inside an SVG
 
 
-def to_svg(ax: Axes, prefix: str, alt: str) -> str:
-    """Return the figure of some axes as SVG to put into a web page.
-
-    Black becomes ``currentColor``, the fixed colours are lighter where the page is dark, and the
-    background is transparent. The same axes give the same text.
-
-    Parameters
-    ----------
-    ax : Axes
-        Their whole figure is drawn.
-    prefix : str
-        Put before every id: different for each figure of a page.
-    alt : str
-        The alternative text.
-
-    Returns
-    -------
-    str
-        One ``<svg>`` element with the role of an image.
-    """
-    figure, file = ax.figure.figure, io.StringIO()
+def drawn(figure: Figure) -> str:
+    """Return a figure as matplotlib writes it in SVG, with a transparent background."""
+    file = io.StringIO()
     with style(), warnings.catch_warnings():
         # The page's fonts draw the text, so it is no matter what matplotlib's lack.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         ConstrainedLayoutEngine().execute(figure)
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None}, dpi=_DPI)
-    return _for_page(file.getvalue(), prefix, alt, figure.get_figwidth())
+    return file.getvalue()
 
 
-def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
+def for_page(svg: str, prefix: str, alt: str) -> str:
+    """Return SVG that matplotlib wrote as one element of a web page, with the role of an image.
+
+    Black becomes ``currentColor``, the fixed colours are lighter where the page is dark. `prefix`
+    is put before every id.
+    """
     body = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", svg, flags=re.S)
     body = body[body.index("<svg") :]
     view_box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
     assert view_box
+    width, height = view_box.groups()  # in points
     body = body[body.index(">") + 1 :].replace("#000000", "currentColor").replace("xlink:", "")
     colours = {light: dark for light, dark in _ON_DARK.items() if light in body}
     for light in colours:
@@ -78,7 +66,7 @@ def _for_page(svg: str, prefix: str, alt: str, inches: float) -> str:
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", body)
     return (
         f'<svg {view_box[0]} role="img" aria-label="{html.escape(alt)}" style="{defined}max-width: '
-        f"{inches * 108:.0f}px; aspect-ratio: {view_box[1]} / {view_box[2]}; fill: currentColor; "
+        f"{1.5 * float(width):.0f}px; aspect-ratio: {width} / {height}; fill: currentColor; "
         f'stroke-linejoin: round; stroke-linecap: butt">{body.strip()}'
     )
 
