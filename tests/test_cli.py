@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import anomaly_lab
 from anomaly_lab import cli, comparison, datasets
+from anomaly_lab.cli import compare as compare_commands
 from anomaly_lab.cli import gallery as gallery_commands
 from anomaly_lab.errors import BackendError
 from anomaly_lab.gallery import recorded, sets
@@ -86,10 +87,10 @@ def test_compare_prints_the_table_and_writes_report_and_results(tmp_path):
 
 
 def test_compare_shows_all_columns_at_once_in_a_wide_terminal(monkeypatch):
-    monkeypatch.setattr(cli, "out", Console(width=160))
+    monkeypatch.setattr(compare_commands, "out", Console(width=160))
     wide = run("compare", *QUICK, "--seeds", 1).output
     assert len(re.findall(r"^centroid +★?\d", wide, re.MULTILINE)) == 1
-    monkeypatch.setattr(cli, "out", Console(width=80))
+    monkeypatch.setattr(compare_commands, "out", Console(width=80))
     narrow = run("compare", *QUICK, "--seeds", 1).output
     assert len(re.findall(r"^centroid +★?\d", narrow, re.MULTILINE)) == 2
     assert max(map(len, narrow.splitlines())) <= 80

@@ -54,3 +54,29 @@ def test_dependencies_are_what_the_package_imports():
     used = {DISTRIBUTIONS.get(name, name).lower() for name in imported()}
     assert used <= needed | optional
     assert needed - used == {"pyarrow"}  # pandas reads Parquet with it
+
+
+VAGUE = {"told", "came", "kept"}
+NOT_YET = {"gallery", "lessons"}
+
+
+def names(path: Path) -> set[str]:
+    """Return the names that a module gives to values, functions, classes and parameters."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    variables = {n.id for n in nodes if isinstance(n, ast.Name)}
+    attributes = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    parameters = {n.arg for n in nodes if isinstance(n, ast.arg | ast.keyword) and n.arg}
+    defined = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    return variables | attributes | parameters | defined
+
+
+def test_no_value_has_a_name_that_says_nothing():
+    modules = [*PACKAGE.rglob("*.py"), *(ROOT / "docs" / "_hooks").glob("*.py")]
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in modules
+        if path.parent.name not in NOT_YET
+        for name in names(path)
+        if name.strip("_").lower() in VAGUE
+    }
+    assert found == set()

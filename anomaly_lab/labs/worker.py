@@ -66,7 +66,7 @@ def _judged(exercise: Exercise, shell: InteractiveShell, stopped: dict[str, str]
     try:
         verdict = judge(exercise, shell.user_ns)
     except BaseException as error:  # a student's function may call sys.exit
-        return Verdict(exercise.name, ERROR, _told(error))
+        return Verdict(exercise.name, ERROR, _message(error))
     if verdict.state == OPEN and exercise.name in stopped:
         return Verdict(exercise.name, ERROR, stopped[exercise.name])
     return verdict
@@ -96,12 +96,12 @@ def _run(shell: InteractiveShell, code: str) -> str:
     try:
         result = shell.run_cell(code, store_history=False)
     except BaseException as error:  # where IPython fails to show a student's error
-        return _told(error)
+        return _message(error)
     stopped = result.error_before_exec or result.error_in_exec
-    return "" if stopped is None or isinstance(stopped, NotImplementedError) else _told(stopped)
+    return "" if stopped is None or isinstance(stopped, NotImplementedError) else _message(stopped)
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}".rstrip(": ")
     except Exception:  # a student's error need not be printable
