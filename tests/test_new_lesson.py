@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from checkout import ROOT, copy_checkout
+from checkout import ROOT, copy_checkout, copy_for_a_small_site
 
-from anomaly_lab.lessons import read
+from anomaly_lab.lessons import find, read
 from anomaly_lab.lessons.notebooks import EXERCISE, blank, solved
 
 EXAMPLE = ROOT / "docs" / "teach" / "14_the_middle.py"
@@ -28,7 +28,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def do(checkout: Path, *command: str) -> str:
-    """Run a module in the copy; return what it prints."""
+    """Run a module in the copy; return what it prints, warnings and progress too."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "NO_MKDOCS_2_WARNING": "1"}
     if "ANOMALY_LAB_DATA" not in environment:
         environment["ANOMALY_LAB_OFFLINE"] = "1"
@@ -36,11 +36,12 @@ def do(checkout: Path, *command: str) -> str:
         [sys.executable, "-m", *command],
         cwd=checkout,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout
     return done.stdout
 
 
@@ -64,12 +65,23 @@ def test_the_labs_take_it_up(checkout: Path, tmp_path: Path) -> None:
     assert "2 of 2 right" in do(checkout, "anomaly_lab", "check", "14", "--folder", str(tmp_path))
 
 
-def test_the_site_takes_it_up(checkout: Path, tmp_path: Path) -> None:
-    do(checkout, "mkdocs", "build", "--strict", "--site-dir", str(tmp_path))
-    page = BeautifulSoup(
-        (tmp_path / "learn" / "14_the_middle.html").read_text("utf-8"), "html.parser"
+@pytest.mark.usefixtures("site")  # it leaves the detectors' pictures and lesson 01 in the cache
+def test_the_site_takes_it_up(tmp_path: Path) -> None:
+    """Beside one other lesson: the example's references lead to the pages of these names."""
+    neighbour = find("01")
+    pages = ("reference/detectors/index.md", "reference/figures.md")
+    small = copy_for_a_small_site(tmp_path / "copy", [neighbour.path.name], pages)
+    shutil.copy(EXAMPLE, small / "tutorial")
+    log = do(small, "mkdocs", "build", "--site-dir", str(tmp_path / "site"))
+    assert [line for line in log.splitlines() if "WARNING" in line and EXAMPLE.stem in line] == []
+    learn = tmp_path / "site" / "learn"
+    example, course, other = (
+        BeautifulSoup((learn / f"{name}.html").read_text("utf-8"), "html.parser")
+        for name in (EXAMPLE.stem, "index", neighbour.slug)
     )
-    assert page.select("figure.picture svg")
-    course = (tmp_path / "learn" / "index.html").read_text("utf-8")
-    assert "Where is the middle?" in course
-    assert (tmp_path / "notebooks" / "14_the_middle.ipynb").is_file()
+    assert example.select("figure.picture svg")
+    assert len(example.select("p.used a")) == len(read(EXAMPLE).uses)
+    assert "14 Where is the middle?" in [link.get_text() for link in course.select("article h2 a")]
+    for part in ("nav.path", ".md-nav"):  # at the top of each lesson, and in the menu
+        assert other.select(f"{part} a[href='{EXAMPLE.stem}.html']")
+    assert (tmp_path / "site" / "notebooks" / "14_the_middle.ipynb").is_file()
