@@ -21,6 +21,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import KDTree, NearestNeighbors
@@ -179,6 +180,29 @@ def test_a_model_without_cutoff_comes_back_without_one(tmp_path: Path) -> None:
     assert loaded.calibrate(CALIBRATE).cutoff == (
         AnomalyModel("pca").fit(FIT).calibrate(CALIBRATE).cutoff
     )
+
+
+def test_a_rule_that_was_swapped_and_not_calibrated_comes_back_without_a_cutoff(
+    tmp_path: Path,
+) -> None:
+    model = AnomalyModel("pca", "quantile:0.5").fit(FIT).calibrate(CALIBRATE)
+    model.threshold = Quantile(0.9)
+    model.save(tmp_path / "m")
+    loaded = AnomalyModel.load(tmp_path / "m")
+    assert loaded.threshold == Quantile(0.9)
+    with pytest.raises(UnfittedError, match="calibrate"):
+        _ = loaded.cutoff
+
+
+def test_a_loaded_model_can_be_cloned_and_shares_nothing_with_its_parameters(
+    models: dict[str, AnomalyModel], files: Path
+) -> None:
+    loaded = AnomalyModel.load(files / "knn")
+    assert loaded.detector is not loaded.detector_
+    assert not hasattr(loaded.detector, "offset_")
+    assert loaded.threshold is not loaded.threshold_
+    again = clone(loaded).fit(FIT).calibrate(CALIBRATE)
+    np.testing.assert_array_equal(again.flag(TEST), models["knn"].flag(TEST))
 
 
 @pytest.mark.parametrize("rule", sorted(thresholds.RULES))
