@@ -34,7 +34,7 @@ DETECTORS = [
     PCADetector(distance="mahalanobis"),
     KNNDetector(),
     IsolationForestDetector(),
-    AutoencoderDetector(epochs=2),
+    AutoencoderDetector(hidden=(4,), epochs=1),
 ]
 
 
