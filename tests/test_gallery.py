@@ -515,8 +515,9 @@ def test_recorded_results_count_where_the_fingerprint_holds(tmp_path, monkeypatc
 
 
 def test_what_is_recorded_is_read_and_names_no_one():
+    detectors = all_detectors()
     for task, record in recorded.read().items():
-        assert task.detector in all_detectors()
+        assert task.detector in detectors
         assert isinstance(record.result, ScoreResult | TimingResult)
         assert "/" not in record.environment.machine
 

@@ -38,7 +38,7 @@ DETECTORS = [
     PCADetector(distance="mahalanobis"),
     KNNDetector(),
     IsolationForestDetector(),
-    AutoencoderDetector(epochs=2),
+    AutoencoderDetector(hidden=(4,), epochs=1),
 ]
 
 

@@ -57,7 +57,7 @@ def fitted(detector: Detector) -> AnomalyModel:
 def models() -> dict[str, AnomalyModel]:
     detectors = {name: kind() for name, kind in all_detectors().items()}
     for name in NETWORK_NAMES:
-        detectors[name].set_params(epochs=2)
+        detectors[name].set_params(hidden=(4,), epochs=2)
     detectors["ensemble"].set_params(detectors=("centroid", "knn"))  # no network: quick
     return {name: fitted(detector) for name, detector in detectors.items()}
 

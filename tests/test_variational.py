@@ -16,9 +16,13 @@ from anomaly_lab.splits import split
 FIT, JUDGED, _ = easy_rows()
 
 
+# Quick to train; tests that use the same settings on as many rows share compiled code.
+SMALL = {"hidden": (4,), "kl_weight": 0.25, "epochs": 1}
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    return VariationalAutoencoderDetector(kl_weight=0.25, epochs=3).fit(FIT)
+    return VariationalAutoencoderDetector(**SMALL).fit(FIT)
 
 
 def told(model, rows):
@@ -83,7 +87,7 @@ def test_the_validation_loss_is_the_mean_of_the_terms_of_held_back_rows(monkeypa
         return seen["examples"]
 
     monkeypatch.setattr(networks, "_copies", spy)
-    model = VariationalAutoencoderDetector(kl_weight=0.25, epochs=3).fit(FIT)
+    model = VariationalAutoencoderDetector((4,), kl_weight=0.25, epochs=3).fit(FIT)
     inputs, rows = seen["examples"]
     assert len(rows) >= 2000
     outputs = variational._sampled(model.encoder_, model.decoder_).predict_on_batch(inputs)
@@ -94,7 +98,7 @@ def test_the_validation_loss_is_the_mean_of_the_terms_of_held_back_rows(monkeypa
 def test_same_seed_same_scores_whatever_kerass_generator_holds():
     def scores(seed, global_seed):
         backend.load().utils.set_random_seed(global_seed)
-        model = VariationalAutoencoderDetector(epochs=2, random_state=seed)
+        model = VariationalAutoencoderDetector(**SMALL, random_state=seed)
         return model.fit(FIT).anomaly_score(JUDGED)
 
     state = np.random.get_state()  # noqa: NPY002
@@ -120,7 +124,7 @@ def test_a_collapsed_one_is_the_distance_to_the_mean():
 def test_a_code_uses_as_many_units_as_the_rows_have_dimensions():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 10)) + 0.05 * rng.normal(size=(500, 10))
-    model = VariationalAutoencoderDetector(bottleneck=6).fit(rows)
+    model = VariationalAutoencoderDetector(hidden=(16,), bottleneck=6).fit(rows)
     assert (model.encode(rows).std(axis=0) > 0.3).sum() == 2
     assert (model.encode(rows).std(axis=0) < 0.1).sum() == 4
 
@@ -134,22 +138,23 @@ def test_it_learns_a_curve_that_the_mean_misses():
 
     judged = np.r_[circle(100), 0.3 * rng.normal(size=(100, 2))]
     labels = np.repeat([0, 1], 100)
-    model = VariationalAutoencoderDetector(bottleneck=2, kl_weight=0.01).fit(circle(800))
+    model = VariationalAutoencoderDetector((32, 16), bottleneck=2, kl_weight=0.01, epochs=20)
+    model.fit(circle(800))
     assert roc_auc_score(labels, model.anomaly_score(judged)) > 0.9
 
 
 def test_layers_are_as_asked(fitted):
     assert fitted.encode(JUDGED).shape == (100, 4)
-    model = VariationalAutoencoderDetector(hidden=(6, 4), bottleneck=2, epochs=1).fit(FIT)
-    assert [layer.units for layer in model.encoder_.layers] == [6, 4, 4]  # mean and log variance
-    assert [layer.units for layer in model.decoder_.layers] == [4, 6, 5]
-    assert model.encode(JUDGED).shape == (100, 2)
+    model = VariationalAutoencoderDetector(hidden=(6, 4), bottleneck=2)
+    encoder, decoder = model._networks(5, np.random.default_rng(0))
+    assert [layer.units for layer in encoder.layers] == [6, 4, 4]  # mean and log variance
+    assert [layer.units for layer in decoder.layers] == [4, 6, 5]
 
 
 def test_units_do_not_matter():
     units = 2.0 ** np.array([-20, 0, 10, 20, 5])  # powers of two: no rounding
-    plain = VariationalAutoencoderDetector(epochs=1).fit(FIT).anomaly_score(JUDGED)
-    model = VariationalAutoencoderDetector(epochs=1).fit(FIT * units)
+    plain = VariationalAutoencoderDetector(**SMALL).fit(FIT).anomaly_score(JUDGED)
+    model = VariationalAutoencoderDetector(**SMALL).fit(FIT * units)
     np.testing.assert_allclose(model.anomaly_score(JUDGED * units), plain, rtol=1e-9)
 
 
@@ -157,17 +162,17 @@ def test_units_do_not_matter():
     "fit",
     [
         np.c_[FIT, np.full(200, 0.1), np.zeros(200)],
-        np.c_[FIT, FIT @ np.ones(5)],
-        np.repeat(FIT[:3], 20, axis=0),
+        np.c_[FIT, FIT @ np.ones(5), FIT[:, 0]],
+        np.repeat(FIT[:4], 50, axis=0),
         FIT[:2],
         FIT[:9],
         FIT[:, :1],
-        np.ones((20, 3)),
+        np.ones((200, 5)),
     ],
-    ids=["constant", "combination", "three places", "two rows", "nine rows", "one feature", "same"],
+    ids=["constant", "combination", "four places", "two rows", "nine rows", "one feature", "same"],
 )
 def test_scores_are_finite_and_far_rows_stand_out_on_awkward_rows(fit):
-    model = VariationalAutoencoderDetector(epochs=1).fit(fit)
+    model = VariationalAutoencoderDetector(**SMALL).fit(fit)
     far = model.anomaly_score(np.r_[fit[:1] + 1e6, np.full((1, fit.shape[1]), 1e100)])
     assert np.isfinite(model.training_scores_).all()
     assert np.isfinite(far).all()
