@@ -72,12 +72,7 @@ def score_map(
 
 
 def shade(
-    ax: Axes,
-    xs: Array,
-    ys: Array,
-    scores: Array,
-    cutoff: float | None = None,
-    strength: float = 1,
+    ax: Axes, xs: Array, ys: Array, scores: Array, cutoff: float | None = None, strength: float = 1
 ) -> None:
     """Draw scores on a grid as shades of grey, the darker the more anomalous, and the cutoff.
 

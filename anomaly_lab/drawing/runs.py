@@ -22,9 +22,7 @@ _COLUMNS = 10  # shown; the others together
 
 
 @styled
-def training_curve(
-    history: pd.DataFrame, ax: Axes | None = None, title: str | None = None
-) -> Picture:
+def training_curve(history: pd.DataFrame, ax: Axes | None = None) -> Picture:
     """Draw the loss of a network over its epochs.
 
     Parameters
@@ -34,14 +32,12 @@ def training_curve(
         back, ``val_loss``. A circle marks the lowest, whose weights the network has.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
     Picture
     """
-    ax = ready(ax, title)
+    ax = ready(ax)
     epochs = np.arange(1, len(history) + 1)
     for column, colour, line in (("loss", QUIET, "--"), ("val_loss", LOOKS["autoencoder"][0], "-")):
         if column in history:
@@ -94,9 +90,7 @@ def _heights(ax: Axes, values: Sequence[float]) -> npt.NDArray[np.float64]:
 
 
 @styled
-def feature_contributions(
-    explanation: Explanation, ax: Axes | None = None, title: str | None = None
-) -> Picture:
+def feature_contributions(explanation: Explanation, ax: Axes | None = None) -> Picture:
     """Draw which columns make the most anomalous rows stand out, in percent of each row's score.
 
     Parameters
@@ -106,14 +100,12 @@ def feature_contributions(
         mean share are shown, the others together.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
     Picture
     """
-    ax = ready(ax, title, TALL)
+    ax = ready(ax, TALL)
     shares = _shares(explanation)
     n_columns, n_rows = shares.shape
     cells(ax, shares.to_numpy(), NORMAL, 0)

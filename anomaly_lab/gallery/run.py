@@ -129,9 +129,7 @@ def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Recor
     backend, configured = joblib.parallel.get_active_backend()
     with _mended(backend):
         parallel = joblib.Parallel(
-            n_jobs=jobs or configured or -1,
-            return_as="generator_unordered",
-            batch_size=1,
+            n_jobs=jobs or configured or -1, return_as="generator_unordered", batch_size=1
         )
         call = joblib.delayed(_measured)
         with warnings.catch_warnings():  # loky replaces workers that grow, which harms nothing
