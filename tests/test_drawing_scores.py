@@ -17,7 +17,7 @@ from sklearn.metrics import auc
 from anomaly_lab import drawing
 from anomaly_lab.comparison import Comparison, Explanation, Protocol, Run
 from anomaly_lab.datasets import Dataset
-from anomaly_lab.drawing import contributions, scores
+from anomaly_lab.drawing import runs, scores
 from anomaly_lab.evaluation import Report, evaluate
 
 LABELS = np.repeat([0, 1], [90, 10]).astype(np.int8)
@@ -90,8 +90,7 @@ def pyplot() -> Any:
 @each_figure
 def test_draws_into_the_axes_it_is_given(name: str) -> None:
     ax = drawing.new_axes()
-    assert getattr(drawing, name)(SUBJECTS[name], ax, title="a $ and a $").ax is ax
-    assert ax.get_title(loc="left") == "a $ and a $"
+    assert getattr(drawing, name)(SUBJECTS[name], ax).ax is ax
     assert ax.has_data()
 
 
@@ -252,7 +251,7 @@ def test_contributions_show_ten_columns_and_sum_up_the_others() -> None:
     ax = drawn("feature_contributions", explanation_of(columns))
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == [f"column {i}" for i in range(24, 14, -1)] + ["15 other columns"]
-    assert contributions._shares(explanation_of(columns)).sum().tolist() == pytest.approx([1, 1, 1])
+    assert runs._shares(explanation_of(columns)).sum().tolist() == pytest.approx([1, 1, 1])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["7", "8", "9"]
 
 
@@ -262,13 +261,13 @@ def test_contributions_show_ten_columns_and_sum_up_the_others() -> None:
 def test_contributions_take_any_column_name(column: str) -> None:
     explanation = explanation_of([*(f"c{i}" for i in range(24)), column])
     svg = svg_of(drawn("feature_contributions", explanation))
-    assert any(contributions._fit(column) == text for text in texts(svg))
+    assert any(runs._fit(column) == text for text in texts(svg))
 
 
 def test_contributions_of_rows_without_any_error() -> None:
     explanation = explanation_of(["a", "b"])
     explanation.contributions.iloc[0] = 0.0
-    assert contributions._shares(explanation)[0].tolist() == [0, 0]
+    assert runs._shares(explanation)[0].tolist() == [0, 0]
     assert texts(svg_of(drawn("feature_contributions", explanation)))
 
 

@@ -734,11 +734,3 @@ def test_the_critical_difference_is_demsars(k, q):
     assert tables.critical_difference(k, 14) == pytest.approx(
         q * math.sqrt(k * (k + 1) / (6 * 14)), rel=5e-4
     )
-
-
-def test_groups_are_the_detectors_that_ranks_do_not_tell_apart():
-    ranks = pd.Series({"a": 1.0, "b": 1.9, "c": 2.2, "d": 4.0})
-    ranking = tables.Ranking(ranks, ("digits",), 0.01, 1.0, 0.05)
-    assert ranking.groups == [("a", "b"), ("b", "c")]
-    assert dataclasses.replace(ranking, critical_difference=5.0).groups == [("a", "b", "c", "d")]
-    assert dataclasses.replace(ranking, critical_difference=0.1).groups == []

@@ -5,12 +5,11 @@ own becomes one with `show`. Functions that draw a part (`scatter`, `score_map`,
 `panel`) take the axes to draw into.
 """
 
-from anomaly_lab.drawing.compact import compact_map
-from anomaly_lab.drawing.contributions import feature_contributions
-from anomaly_lab.drawing.maps import idea, panel, score_map, shade
+from anomaly_lab.drawing.maps import compact_map, idea, panel, score_map, shade
 from anomaly_lab.drawing.methods import critical_difference, timing
 from anomaly_lab.drawing.picture import Picture, show
 from anomaly_lab.drawing.rows import images, scatter
+from anomaly_lab.drawing.runs import feature_contributions, training_curve
 from anomaly_lab.drawing.scores import (
     confusion_matrix,
     precision_recall_curve,
@@ -18,7 +17,6 @@ from anomaly_lab.drawing.scores import (
     score_histogram,
 )
 from anomaly_lab.drawing.style import ANOMALY, LOOKS, NORMAL, QUIET, STYLE, look, new_axes
-from anomaly_lab.drawing.training import training_curve
 
 __all__ = [
     "ANOMALY",

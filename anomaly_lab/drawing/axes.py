@@ -14,13 +14,11 @@ Array = npt.NDArray[np.float64]
 TALL = 4.5  # inches, for curves and heat maps
 
 
-def ready(ax: Axes | None, title: str | None, height: float = 3.0) -> Axes:
-    """Return the axes to draw into, a new figure's where none are given, below the title."""
+def ready(ax: Axes | None, height: float = 3.0) -> Axes:
+    """Return the axes to draw into, a new figure's where none are given."""
     if ax is None:
         ax = new_axes(height)
         ax.figure.figure.set_layout_engine("constrained")  # for `savefig`
-    if title is not None:
-        ax.set_title(title, parse_math=False)
     return ax
 
 

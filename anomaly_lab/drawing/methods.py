@@ -17,13 +17,7 @@ _APART = 0.055  # of the height of axes, between the middles of two labels
 
 
 @styled
-def timing(
-    seconds: pd.DataFrame,
-    xlabel: str,
-    what: str,
-    ax: Axes | None = None,
-    title: str | None = None,
-) -> Picture:
+def timing(seconds: pd.DataFrame, xlabel: str, what: str, ax: Axes | None = None) -> Picture:
     """Draw what detectors cost against a size, both logarithmic, a line a detector.
 
     Parameters
@@ -36,14 +30,12 @@ def timing(
         What is timed, and against what, for the alternative text.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
     Picture
     """
-    ax = ready(ax, title)
+    ax = ready(ax)
     lines = _measured(seconds)
     for name, measured in lines.items():
         colour, line, marker = look(name)
@@ -64,9 +56,7 @@ def timing(
 
 
 @styled
-def critical_difference(
-    mean_ranks: pd.Series, cd: float, ax: Axes | None = None, title: str | None = None
-) -> Picture:
+def critical_difference(mean_ranks: pd.Series, cd: float, ax: Axes | None = None) -> Picture:
     """Draw mean ranks, and which of them data sets as few as these cannot tell apart.
 
     Parameters
@@ -77,8 +67,6 @@ def critical_difference(
         Critical difference: mean ranks that lie no further apart are joined by a bar at the left.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
@@ -89,7 +77,7 @@ def critical_difference(
     Demsar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006),
     https://jmlr.org/papers/v7/demsar06a.html; the bars stand upright here, so that names fit.
     """
-    ax = ready(ax, title)
+    ax = ready(ax)
     order = mean_ranks.sort_values(kind="stable")
     for y, (name, rank) in enumerate(order.items()):
         colour, _, marker = look(str(name))

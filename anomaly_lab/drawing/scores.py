@@ -31,12 +31,7 @@ Array = npt.NDArray[np.float64]
 
 
 @styled
-def score_histogram(
-    report: Report,
-    ax: Axes | None = None,
-    title: str | None = None,
-    name: str = "anomaly",
-) -> Picture:
+def score_histogram(report: Report, ax: Axes | None = None, name: str = "anomaly") -> Picture:
     """Draw how the scores of normal rows and of anomalies are spread, and the cutoff.
 
     Each class adds up to 100%, so that rare anomalies are seen beside many normal rows. The axis
@@ -49,8 +44,6 @@ def score_histogram(
         Scores, labels and cutoff.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
     name : str, default "anomaly"
         Whose scores they are, in the alternative text.
 
@@ -58,7 +51,7 @@ def score_histogram(
     -------
     Picture
     """
-    ax = ready(ax, title)
+    ax = ready(ax)
     edges, logarithmic = histogram_edges(report)
     for label, kind, colour, hatch in (
         (0, "normal", NORMAL, None),
@@ -112,12 +105,7 @@ def histogram_edges(report: Report) -> tuple[Array, bool]:
 
 
 @styled
-def confusion_matrix(
-    report: Report,
-    ax: Axes | None = None,
-    title: str | None = None,
-    name: str = "the detector",
-) -> Picture:
+def confusion_matrix(report: Report, ax: Axes | None = None, name: str = "the detector") -> Picture:
     """Draw the four outcomes: counts, and the share of each class.
 
     Parameters
@@ -126,8 +114,6 @@ def confusion_matrix(
         Scores, labels and cutoff.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
     name : str, default "the detector"
         Whose flags they are, in the alternative text.
 
@@ -135,7 +121,7 @@ def confusion_matrix(
     -------
     Picture
     """
-    ax = ready(ax, title)
+    ax = ready(ax)
     c = report.confusion
     counts = np.array([[c.tn, c.fp], [c.fn, c.tp]])
     shares = counts / counts.sum(axis=1, keepdims=True)
@@ -156,9 +142,7 @@ def confusion_matrix(
 
 
 @styled
-def roc_curve(
-    results: Comparison | Report, ax: Axes | None = None, title: str | None = None
-) -> Picture:
+def roc_curve(results: Comparison | Report, ax: Axes | None = None) -> Picture:
     """Draw recall against the false-positive rate, one curve a detector.
 
     The curve is the mean over seeds of the recall at each false-positive rate, so the area below
@@ -170,14 +154,12 @@ def roc_curve(
         What to draw.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
     Picture
     """
-    ax = ready(ax, title, TALL)
+    ax = ready(ax, TALL)
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=1)
     ax.text(0.72, 0.68, "chance", ha="left", va="top")
     for name, reports in _by_detector(results).items():
@@ -195,9 +177,7 @@ def roc_curve(
 
 
 @styled
-def precision_recall_curve(
-    results: Comparison | Report, ax: Axes | None = None, title: str | None = None
-) -> Picture:
+def precision_recall_curve(results: Comparison | Report, ax: Axes | None = None) -> Picture:
     """Draw precision against recall, one curve a detector, above the prevalence.
 
     The curve is the mean over seeds of the precision where each recall is first reached, so the
@@ -209,14 +189,12 @@ def precision_recall_curve(
         What to draw.
     ax : Axes, optional
         Where to draw.
-    title : str, optional
-        Put above the figure.
 
     Returns
     -------
     Picture
     """
-    ax = ready(ax, title, TALL)
+    ax = ready(ax, TALL)
     ax.axhline(results.prevalence, color=QUIET, linewidth=1)
     ax.text(0.02, results.prevalence + 0.01, f"prevalence {rate(results.prevalence)}")
     for name, reports in _by_detector(results).items():

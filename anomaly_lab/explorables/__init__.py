@@ -4,8 +4,7 @@ Notebooks and pages without scripts show the picture alone. A folder of `kinds` 
 the Python that makes its data, its script and its style.
 """
 
-from anomaly_lab.explorables.assets import assets
-from anomaly_lab.explorables.explorable import MIME, STILL, Explorable
+from anomaly_lab.explorables.explorable import MIME, STILL, Explorable, assets
 from anomaly_lab.explorables.kinds.bottleneck import bottleneck
 from anomaly_lab.explorables.kinds.draw import draw
 from anomaly_lab.explorables.kinds.line_and_curve import line_and_curve

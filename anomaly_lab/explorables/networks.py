@@ -1,8 +1,9 @@
-"""Networks and numbers as a page's script reads them."""
+"""Networks, numbers and images as a page's script reads them."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,3 +66,11 @@ def numbers(values: Array, *, half: bool = False) -> dict[str, Any]:
     """Return numbers as base64 of their little-endian bytes, 4 or 2 each, row after row."""
     raw = np.asarray(values).astype("<f2" if half else "<f4")
     return {"bytes": base64.b64encode(raw.tobytes()).decode(), "half": half}
+
+
+def images(examples: Mapping[str, npt.ArrayLike]) -> list[dict[str, Any]]:
+    """Return images of 8 by 8 pixels with their names, each pixel a whole number from 0 to 16."""
+    return [
+        {"name": name, "pixels": np.rint(16 * np.asarray(row)).astype(int).tolist()}
+        for name, row in examples.items()
+    ]

@@ -20,7 +20,6 @@ from distributed.comm import get_address_host_port
 from joblib.parallel import ParallelBackendBase
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.gallery.records import FailedTask
 
 SECONDS = 5  # to reach a scheduler, at first or again
 WORKER_SECONDS = 20  # for a first worker to come
@@ -67,7 +66,7 @@ class Backend(ParallelBackendBase):
         except (asyncio.CancelledError, concurrent.futures.CancelledError):
             outcome = ConnectionError("the scheduler is gone.")
         except Exception as error:  # the call itself raises none
-            outcome = args[0], FailedTask(f"{type(error).__name__}: {error}")
+            outcome = args[0], f"{type(error).__name__}: {error}"
         self._sent.discard(future)
         callback(outcome)
 

@@ -7,7 +7,7 @@ depend on change.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import joblib
@@ -77,25 +77,28 @@ def portraits(
     return {name: portrait for name, portrait in found.items() if portrait}
 
 
-def failure_maps(card: Card) -> tuple[Map, Map]:
-    """Return the tasks of a card's failure: with the cause, and without it."""
-    assert card.failure
-    return Map(card.name, card.failure.case), Map(card.name, card.failure.cure)
+def failure_maps(card: Card) -> dict[str, Map]:
+    """Return the tasks of a card's failure by title: with the cause, and without it."""
+    if card.failure is None:
+        return {}
+    case, cure = card.failure.case, card.failure.cure
+    return {"With the cause": Map(card.name, case), "Without it": Map(card.name, cure)}
 
 
-def sweep_maps(card: Card) -> list[Map]:
-    """Return the tasks of a card's sweep, a value of the parameter each."""
-    assert card.sweep
+def sweep_maps(card: Card) -> dict[str, Map]:
+    """Return the tasks of a card's sweep by title, a value of the parameter each."""
+    if card.sweep is None:
+        return {}
     parameter, case = card.sweep.parameter, card.sweep.case
-    return [Map(card.name, case, ((parameter, value),)) for value in card.sweep.values]
+    return {
+        f"{parameter} = {_plain(value)}": Map(card.name, case, ((parameter, value),))
+        for value in card.sweep.values
+    }
 
 
 def _maps(name: str) -> list[Map]:
     card = get_detector(name).card
-    return [
-        *(failure_maps(card) if card.failure else ()),
-        *(sweep_maps(card) if card.sweep else ()),
-    ]
+    return [*failure_maps(card).values(), *sweep_maps(card).values()]
 
 
 def _idea_case(card: Card) -> Case:
@@ -107,12 +110,9 @@ def _idea_case(card: Card) -> Case:
 
 def _drawn(name: str, maps: Results) -> Portrait:
     card = get_detector(name).card
-    portrait = {"idea": _idea(card)}
-    if card.failure:
-        portrait["failure"] = _failure(card, maps)
-    if card.sweep:
-        portrait["sweep"] = _sweep(card, maps)
-    return portrait
+    kinds = {"failure": failure_maps(card), "sweep": sweep_maps(card)}
+    drawn = {kind: _panels(card, tasks, maps) for kind, tasks in kinds.items() if tasks}
+    return {"idea": _idea(card), **drawn}
 
 
 def _idea(card: Card) -> str:
@@ -137,30 +137,17 @@ def _middling(scores: Floats, labels: Labels) -> list[int]:
     return [int(rows[np.argsort(scores[rows])[len(rows) // 2]]) for rows in kinds]
 
 
-def _failure(card: Card, maps: Results) -> str:
-    titles = ["With the cause", "Without it"]
-    return _panels(card, maps, failure_maps(card), titles, width=4.6)
-
-
-def _sweep(card: Card, maps: Results) -> str:
-    tasks = sweep_maps(card)
-    titles = [f"{name} = {_plain(value)}" for task in tasks for name, value in task.settings]
-    return _panels(card, maps, tasks, titles, width=2.3 * len(tasks))
-
-
 def _plain(value: Any) -> str:
     """Write a value of a parameter without what only Python needs."""
     return str(value).replace("'", "").replace(",)", ")")
 
 
-def _panels(
-    card: Card, maps: Results, tasks: Sequence[Map], titles: list[str], width: float
-) -> str:
-    words = [f"{card.title}, {len(titles)} maps."]
+def _panels(card: Card, tasks: Mapping[str, Map], maps: Results) -> str:
+    words = [f"{card.title}, {len(tasks)} maps."]
     with style():
-        figure = Figure(figsize=(width, width / len(titles) + 0.45))
-        axes = figure.subplots(1, len(titles), squeeze=False)[0]
-        for ax, task, title in zip(axes, tasks, titles, strict=True):
+        figure = Figure(figsize=(2.3 * len(tasks), 2.75))
+        axes = figure.subplots(1, len(tasks), squeeze=False)[0]
+        for ax, (title, task) in zip(axes, tasks.items(), strict=True):
             result = maps[task]
             panel(ax, result)
             ax.set_title(f"{title}\nROC-AUC {result.roc_auc:.2f}", pad=6, fontsize=10)

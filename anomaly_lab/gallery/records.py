@@ -56,19 +56,6 @@ class Record:
     seconds: float
 
 
-@dataclass(frozen=True)
-class FailedTask:
-    """The outcome of a task that raised an error.
-
-    Parameters
-    ----------
-    error : str
-        What went wrong.
-    """
-
-    error: str
-
-
 def measured(task: Task) -> Record:
     """Measure a task here and now."""
     system = f"{platform.system()} {platform.machine()}, {joblib.cpu_count()} cores"

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from anomaly_lab.comparison import Progress
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.gallery.fingerprints import fingerprint
-from anomaly_lab.gallery.records import FailedTask, Record, measured
+from anomaly_lab.gallery.records import Record, measured
 from anomaly_lab.gallery.store import Store
 from anomaly_lab.gallery.tasks import Task
 
@@ -106,8 +106,8 @@ def run(
     tell("starting")
     try:
         for task, outcome in _outcomes(todo, jobs):
-            if isinstance(outcome, FailedTask):
-                failures[task] = outcome.error
+            if isinstance(outcome, str):
+                failures[task] = outcome
             elif outcome.fingerprint != expected[task]:
                 failures[task] = _other_code(outcome)
             else:
@@ -124,14 +124,12 @@ def run(
     return {task: results[task] for task in wanted}
 
 
-def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Record | FailedTask]]:
-    """Yield what comes of each task, in whatever order it comes."""
+def _outcomes(tasks: list[Task], jobs: int | None) -> Iterator[tuple[Task, Record | str]]:
+    """Yield what comes of each task, in whatever order it comes: its record, or its error."""
     backend, configured = joblib.parallel.get_active_backend()
     with _mended(backend):
         parallel = joblib.Parallel(
-            n_jobs=jobs or configured or -1,
-            return_as="generator_unordered",
-            batch_size=1,
+            n_jobs=jobs or configured or -1, return_as="generator_unordered", batch_size=1
         )
         call = joblib.delayed(_measured)
         with warnings.catch_warnings():  # loky replaces workers that grow, which harms nothing
@@ -154,7 +152,7 @@ def _mended(backend: Any) -> Iterator[None]:
         yield
 
 
-def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | FailedTask]:
+def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | str]:
     """Run in a worker: measure a task on one thread; an error is an outcome like another."""
     if os.getpid() != caller:
         os.environ.setdefault("NPROC", "1")  # threads of XLA, read when JAX starts
@@ -164,7 +162,7 @@ def _measured(i: int, task: Task, caller: int) -> tuple[int, Record | FailedTask
         try:
             return i, measured(task)
         except (Exception, SystemExit) as error:
-            return i, FailedTask(f"{type(error).__name__}: {error}")
+            return i, f"{type(error).__name__}: {error}"
 
 
 def _other_code(record: Record) -> str:

@@ -53,9 +53,7 @@ _TIMED_FEATURES = (3, 10, 30, 100, 300)  # at 3,000 rows
 
 
 def scores(
-    detectors: Iterable[str] | None = None,
-    sets: Iterable[str] = BUNDLED,
-    seeds: int | None = None,
+    detectors: Iterable[str] | None = None, sets: Iterable[str] = BUNDLED, seeds: int | None = None
 ) -> list[Score]:
     """Return the tasks of the table.
 

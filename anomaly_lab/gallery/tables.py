@@ -53,17 +53,6 @@ class Ranking:
     critical_difference: float
     level: float
 
-    @property
-    def groups(self) -> list[tuple[str, ...]]:
-        """The largest groups, best first, of detectors that the ranks do not tell apart."""
-        found: list[tuple[str, ...]] = []
-        for first in self.ranks:
-            near = (self.ranks >= first) & (self.ranks <= first + self.critical_difference)
-            names = tuple(self.ranks.index[near])
-            if len(names) > 1 and not any(set(names) <= set(group) for group in found):
-                found.append(names)
-        return found
-
 
 def frame(results: Mapping[Any, Any]) -> pd.DataFrame:
     """Return one row a score: detector, dataset, seed, training and the fields of its result.

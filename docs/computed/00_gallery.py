@@ -187,8 +187,9 @@ def costs(what, size):
     line = times[times[other] == usual[other]].pivot(index=size, columns="detector", values=what)
     title = {"fit_seconds": "Fit", "score_seconds": "Score 1,000 rows"}[what]
     ax = plt.subplots(figsize=(5, 3.4), layout="constrained")[1]
+    ax.set_title(title)
     what = f"seconds to {title.lower()} by {size}"
-    return drawing.timing(line, f"{size} ({usual[other]:,} {other})", what, ax=ax, title=title)
+    return drawing.timing(line, f"{size} ({usual[other]:,} {other})", what, ax=ax)
 
 
 # %% [markdown]

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from anomaly_lab.drawing import Picture
 from anomaly_lab.explorables.explorable import Explorable
-from anomaly_lab.explorables.networks import layers, rounded
-from anomaly_lab.explorables.pixels import images
+from anomaly_lab.explorables.networks import images, layers, rounded
 
 Array = npt.NDArray[Any]
 

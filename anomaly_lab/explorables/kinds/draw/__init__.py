@@ -12,8 +12,7 @@ from anomaly_lab import thresholds
 from anomaly_lab.detectors.pca import PCADetector
 from anomaly_lab.drawing import Picture
 from anomaly_lab.explorables.explorable import Explorable
-from anomaly_lab.explorables.networks import layers, numbers
-from anomaly_lab.explorables.pixels import images
+from anomaly_lab.explorables.networks import images, layers, numbers
 
 Array = npt.NDArray[Any]
 

@@ -17,12 +17,7 @@ Array = npt.NDArray[Any]
 
 
 def line_and_curve(
-    rows: Array,
-    calibration: Array,
-    pca: PCADetector,
-    encoder: Any,
-    decoder: Any,
-    picture: Picture,
+    rows: Array, calibration: Array, pca: PCADetector, encoder: Any, decoder: Any, picture: Picture
 ) -> Explorable:
     """Return a point to drag around a curved cloud, put back by a line and by a curve.
 
