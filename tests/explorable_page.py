@@ -55,7 +55,7 @@ def picture(alt: str = "A stand-in for the picture of an explorable.") -> Pictur
     return show(figure, alt)
 
 
-def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
+def lay(folder: Path, made: Explorable) -> str:
     """Write a page that shows an explorable, and return its address."""
     name = f"00-{made.kind}"
     (folder / "explorables").mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
     theme = [path.as_uri() for path in (*THEME.glob("main.*.css"), *THEME.glob("palette.*.css"))]
     own = [(DOCS / "stylesheets" / f"{name}.css").as_uri() for name in ("site", "gallery")]
     sheets = [*theme, *own]
-    page = folder / f"{made.kind}-{scheme}.html"
+    page = folder / f"{made.kind}.html"
     page.write_text(
         f"""<!doctype html>
 <html lang="en">
@@ -78,8 +78,8 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
 {"".join(f'<link rel="stylesheet" href="{sheet}">' for sheet in sheets)}
 <script src="javascripts/explorables.js" defer></script>
 </head>
-<body data-md-color-scheme="{"slate" if scheme == "dark" else "default"}"
- data-md-color-primary="custom" data-md-color-accent="custom" dir="ltr">
+<body data-md-color-scheme="default" data-md-color-primary="custom" data-md-color-accent="custom"
+ dir="ltr">
 <main class="md-content md-typeset" style="padding: 1rem; max-width: 42rem">
 <h1>A page</h1>
 <div class="explorable" id="{made.kind}" data-explorable="{name}">{made.picture._repr_html_()}</div>
@@ -131,7 +131,7 @@ def touched(browser: Browser, url: str) -> Iterator[Visit]:
     try:
         seen = Visit(context.new_page())
         seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        seen.page.goto(url, wait_until="networkidle")
+        seen.page.goto(url)
         ready(seen.page)
         yield seen
     finally:
@@ -226,6 +226,7 @@ def faults(seen: Visit) -> list[str]:
         *([f"{seen.overflow()} px wider than the window"] if seen.overflow() > 0 else []),
         *seen.errors,
         *seen.violations(),
+        *seen.violations_in_the_dark(),
     ]
 
 
