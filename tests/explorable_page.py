@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,14 @@ def lay(folder: Path, made: Explorable) -> str:
 
 
 def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tuple[Any, Any]:
-    """A trained encoder and decoder; `sizes` are the widths from the row to the code."""
+    """An encoder and a decoder; `sizes` are the widths from the row to the code.
+
+    Without epochs they are as drawn at random, biases too, so that no page may leave them out.
+    """
     keras = backend.load()
     keras.utils.set_random_seed(seed)
-    dense: Callable[..., Any] = keras.layers.Dense
+    biases = "zeros" if epochs else "random_normal"
+    dense = functools.partial(keras.layers.Dense, bias_initializer=biases)
     down, up = list(sizes[1:-1]), list(sizes[-2:0:-1])
     encoder = keras.Sequential(
         [keras.Input((sizes[0],)), *(dense(n, "relu") for n in down), dense(sizes[-1])]
@@ -104,6 +109,8 @@ def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tu
     decoder = keras.Sequential(
         [keras.Input((sizes[-1],)), *(dense(n, "relu") for n in up), dense(sizes[0])]
     )
+    if not epochs:
+        return encoder, decoder
     model = keras.Sequential([encoder, decoder])
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss="mse")
     rows = np.asarray(rows, "float32")
