@@ -58,12 +58,16 @@ window.violations = async (where, options) => {
     .map(rule => `${rule.id}: ${rule.help}: ${rule.nodes.map(node => node.html)}`)
 }
 true"""  # a function would be called
-# The site's own switch, where a page has it: the theme asks the browser only while it loads.
+# By the site's own switch where a page has it; the theme asks the browser only while it loads.
 _DARK = """() => {
-  document.querySelector("input[data-md-color-scheme=slate]")?.click()
+  const themed = document.querySelector("body[data-md-color-scheme]")
+  const own = document.querySelector("input[data-md-color-scheme=slate]")
+  if (own) own.click()
+  else if (themed) themed.dataset.mdColorScheme = "slate"
   document.body.offsetHeight // so that what changes slowly begins to
   const slow = document.getAnimations().filter(one => one instanceof CSSTransition)
   return Promise.allSettled(slow.map(one => one.finished))
+    .then(() => !themed || themed.dataset.mdColorScheme === "slate")
 }"""
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -100,7 +104,7 @@ class Visit:
     def violations_in_the_dark(self) -> list[str]:
         """What axe-core finds too faint once the page is dark; only colours differ then."""
         self.page.emulate_media(color_scheme="dark")
-        self.page.evaluate(_DARK)
+        assert self.page.evaluate(_DARK)
         return self._axe(_CONTRAST)
 
     def faults(self) -> Iterator[str]:

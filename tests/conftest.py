@@ -112,16 +112,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def urls(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Addresses, light and dark, of a page with the explorable that the test module has made."""
-    folder = tmp_path_factory.mktemp(made.kind)
-    return {scheme: lay(folder, made, scheme) for scheme in ("light", "dark")}
+def url(made: Explorable, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Address of a page with the explorable that the test module has made."""
+    return lay(tmp_path_factory.mktemp(made.kind), made)
 
 
 @pytest.fixture(scope="module")
-def shown(browser: Browser, urls: dict[str, str]) -> Iterator[Page]:
-    """The light one of these pages, which tests may leave as they like."""
-    with visit(browser, urls["light"]) as seen:
+def shown(browser: Browser, url: str) -> Iterator[Page]:
+    """This page, opened for tests that may leave it as they like."""
+    with visit(browser, url) as seen:
         ready(seen.page)
         yield seen.page
         assert not seen.errors

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def picture(alt: str = "A stand-in for the picture of an explorable.") -> Pictur
     return show(figure, alt)
 
 
-def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
+def lay(folder: Path, made: Explorable) -> str:
     """Write a page that shows an explorable, and return its address."""
     name = f"00-{made.kind}"
     (folder / "explorables").mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
     theme = [path.as_uri() for path in (*THEME.glob("main.*.css"), *THEME.glob("palette.*.css"))]
     own = [(DOCS / "stylesheets" / f"{name}.css").as_uri() for name in ("site", "gallery")]
     sheets = [*theme, *own]
-    page = folder / f"{made.kind}-{scheme}.html"
+    page = folder / f"{made.kind}.html"
     page.write_text(
         f"""<!doctype html>
 <html lang="en">
@@ -78,8 +79,8 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
 {"".join(f'<link rel="stylesheet" href="{sheet}">' for sheet in sheets)}
 <script src="javascripts/explorables.js" defer></script>
 </head>
-<body data-md-color-scheme="{"slate" if scheme == "dark" else "default"}"
- data-md-color-primary="custom" data-md-color-accent="custom" dir="ltr">
+<body data-md-color-scheme="default" data-md-color-primary="custom" data-md-color-accent="custom"
+ dir="ltr">
 <main class="md-content md-typeset" style="padding: 1rem; max-width: 42rem">
 <h1>A page</h1>
 <div class="explorable" id="{made.kind}" data-explorable="{name}">{made.picture._repr_html_()}</div>
@@ -93,10 +94,14 @@ def lay(folder: Path, made: Explorable, scheme: str = "light") -> str:
 
 
 def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tuple[Any, Any]:
-    """A trained encoder and decoder; `sizes` are the widths from the row to the code."""
+    """An encoder and a decoder; `sizes` are the widths from the row to the code.
+
+    Without epochs they are as drawn at random, biases too, so that no page may leave them out.
+    """
     keras = backend.load()
     keras.utils.set_random_seed(seed)
-    dense: Callable[..., Any] = keras.layers.Dense
+    biases = "zeros" if epochs else "random_normal"
+    dense = functools.partial(keras.layers.Dense, bias_initializer=biases)
     down, up = list(sizes[1:-1]), list(sizes[-2:0:-1])
     encoder = keras.Sequential(
         [keras.Input((sizes[0],)), *(dense(n, "relu") for n in down), dense(sizes[-1])]
@@ -104,6 +109,8 @@ def chain(sizes: Sequence[int], rows: Any, epochs: int = 3, seed: int = 0) -> tu
     decoder = keras.Sequential(
         [keras.Input((sizes[-1],)), *(dense(n, "relu") for n in up), dense(sizes[0])]
     )
+    if not epochs:
+        return encoder, decoder
     model = keras.Sequential([encoder, decoder])
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss="mse")
     rows = np.asarray(rows, "float32")
@@ -131,7 +138,7 @@ def touched(browser: Browser, url: str) -> Iterator[Visit]:
     try:
         seen = Visit(context.new_page())
         seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        seen.page.goto(url, wait_until="networkidle")
+        seen.page.goto(url)
         ready(seen.page)
         yield seen
     finally:
@@ -226,6 +233,7 @@ def faults(seen: Visit) -> list[str]:
         *([f"{seen.overflow()} px wider than the window"] if seen.overflow() > 0 else []),
         *seen.errors,
         *seen.violations(),
+        *seen.violations_in_the_dark(),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -278,9 +277,9 @@ def test_ink_is_no_less_than_0_and_no_more_than_16(shown: Page) -> None:
 
 @needs_chromium
 def test_a_finger_paints_and_scrolls_beside_the_grid(
-    browser: Browser, urls: dict[str, str], models: Models
+    browser: Browser, url: str, models: Models
 ) -> None:
-    with touched(browser, urls["light"] + "#explore?draw.picture=nothing") as seen:
+    with touched(browser, url + "#explore?draw.picture=nothing") as seen:
         page, paper = seen.page, seen.page.locator(".paper")
         paper.scroll_into_view_if_needed()
         page.wait_for_timeout(100)
@@ -318,27 +317,27 @@ def test_changes_are_told_in_words_when_they_have_settled(shown: Page, models: M
 
 
 @needs_chromium
-def test_the_address_keeps_everything(browser: Browser, urls: dict[str, str]) -> None:
-    with visit(browser, urls["light"]) as seen:
+def test_the_address_keeps_everything(browser: Browser, url: str) -> None:
+    with visit(browser, url) as seen:
         page = ready(seen.page).page
-        assert settled(page) == urls["light"]
+        assert settled(page) == url
         page.get_by_role("button", name="seven").click()
         page.get_by_role("button", name="ink 4 of 16").click()
         assert settled(page).endswith("#explore?draw.picture=seven&draw.ink=4")
         page.get_by_role("gridcell").nth(63).press("Space")
-        before, url = painted(page), settled(page)
+        before, address = painted(page), settled(page)
     expected = digits()["seven"].copy()
     expected[63] = 4 / 16
-    assert url.endswith(f"#explore?draw.picture={written(expected)}&draw.ink=4")
-    with visit(browser, url) as seen:
+    assert address.endswith(f"#explore?draw.picture={written(expected)}&draw.ink=4")
+    with visit(browser, address) as seen:
         page = ready(seen.page).page
         np.testing.assert_array_equal(painted(page), before)
         assert page.locator(".paint [aria-pressed=true]").inner_text() == "4"
-        assert settled(page) == url
+        assert settled(page) == address
         for _ in range(4):
             page.get_by_role("gridcell").nth(63).press("-")
         page.get_by_role("button", name="Start again").click()
-        assert settled(page) == urls["light"]
+        assert settled(page) == url
 
 
 @needs_chromium
@@ -370,8 +369,8 @@ def test_junk_in_the_address_does_no_harm(shown: Page, models: Models, junk: str
 
 
 @needs_chromium
-def test_parts_are_left_out(browser: Browser, urls: dict[str, str]) -> None:
-    with visit(browser, f"{urls['light']}#explore?draw.hide=pictures,pca,scale") as seen:
+def test_parts_are_left_out(browser: Browser, url: str) -> None:
+    with visit(browser, f"{url}#explore?draw.hide=pictures,pca,scale") as seen:
         live = ready(seen.page)
         parts = [".gallery", ".paint", "[aria-label=autoencoder]", "[aria-label=PCA]", ".legend"]
         assert [live.locator(part).is_visible() for part in parts] == [0, 1, 1, 0, 0]
@@ -386,24 +385,19 @@ def test_parts_are_left_out(browser: Browser, urls: dict[str, str]) -> None:
 
 @needs_chromium
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_it(
-    browser: Browser, urls: dict[str, str], size: tuple[int, int], scheme: Any
-) -> None:
-    with visit(browser, urls[scheme], size, scheme) as seen:
+def test_everybody_can_read_it(browser: Browser, url: str, size: tuple[int, int]) -> None:
+    with visit(browser, url, size) as seen:
         assert faults(seen) == []
 
 
 @needs_chromium
-def test_without_scripts_there_is_the_picture(browser: Browser, urls: dict[str, str]) -> None:
-    assert picture_alone(browser, urls["light"])
+def test_without_scripts_there_is_the_picture(browser: Browser, url: str) -> None:
+    assert picture_alone(browser, url)
 
 
 @needs_chromium
-def test_how_fast_it_is(
-    browser: Browser, urls: dict[str, str], tell: Callable[[str], None]
-) -> None:
-    with visit(browser, urls["light"]) as seen:
+def test_how_fast_it_is(browser: Browser, url: str, tell: Callable[[str], None]) -> None:
+    with visit(browser, url) as seen:
         ready(seen.page)
         moves = [(step / 50, abs(25 - step) / 25) for step in range(50)]
         tell(speed(seen.page, "draw", ".paper", moves))
