@@ -20,6 +20,7 @@ from anomaly_lab.gallery.tasks import Score, ScoreResult
 
 TRAININGS = ("clean", "contaminated")
 _KEYS = ["dataset", "training", "detector"]
+_LEVEL = 0.05  # of the tests
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Ranking:
     critical_difference : float
         Nemenyi's test: mean ranks that differ by less show no difference at `level`.
     level : float
-        Of the test.
+        Of the tests: how often they may see a difference where there is none.
 
     References
     ----------
@@ -51,7 +52,7 @@ class Ranking:
     datasets: tuple[str, ...]
     p_value: float
     critical_difference: float
-    level: float
+    level: float = _LEVEL
 
 
 def frame(results: Mapping[Any, Any]) -> pd.DataFrame:
@@ -117,24 +118,22 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(["mean", "std"]).rename(columns={"std": "sd"}, level=1)
 
 
-def best(table: pd.DataFrame, dataset: str, training: str, metric: str = "roc_auc") -> str | None:
-    """Return the detector that is best by more than the spread, or None.
+def best(table: pd.DataFrame, dataset: str, training: str) -> str | None:
+    """Return the detector whose ROC-AUC is best by more than the spread, or None.
 
     Parameters
     ----------
     table : DataFrame
         As `summary` returns it.
-    dataset, training, metric : str
+    dataset, training : str
         Which of its parts.
     """
     part = table.xs((dataset, training), level=["dataset", "training"])
-    return leader(part[metric], metric)
+    return leader(part["roc_auc"], "roc_auc")
 
 
-def ranking(
-    table: pd.DataFrame, training: str, metric: str = "roc_auc", level: float = 0.05
-) -> Ranking:
-    """Rank the detectors on each data set by their means over seeds, the higher the better.
+def ranking(table: pd.DataFrame, training: str) -> Ranking:
+    """Rank the detectors on each data set by their mean ROC-AUC over seeds.
 
     Of the sets that share a source one counts, so that no source counts twice. A set on which a
     detector has no result does not count.
@@ -143,10 +142,8 @@ def ranking(
     ----------
     table : DataFrame
         As `summary` returns it.
-    training, metric : str
+    training : str
         Which of its parts.
-    level : float, default 0.05
-        Of the tests: how often they may see a difference where there is none.
 
     Returns
     -------
@@ -157,7 +154,7 @@ def ranking(
     InputError
         Where no data set counts, or there are fewer than two detectors.
     """
-    means = table.xs(training, level="training")[metric, "mean"].unstack("detector")
+    means = table.xs(training, level="training")["roc_auc", "mean"].unstack("detector")
     means = _one_a_source(means.dropna())
     sets, detectors = means.shape
     if sets < 1 or detectors < 2:
@@ -171,27 +168,24 @@ def ranking(
         ranks=ranks,
         datasets=tuple(means.index),
         p_value=float(stats.friedmanchisquare(*means.T.to_numpy()).pvalue) if testable else np.nan,
-        critical_difference=critical_difference(detectors, sets, level),
-        level=level,
+        critical_difference=critical_difference(detectors, sets),
     )
 
 
-def critical_difference(detectors: int, sets: int, level: float = 0.05) -> float:
+def critical_difference(detectors: int, sets: int) -> float:
     """Return by how much two mean ranks must differ to show a difference (Nemenyi's test).
 
     Parameters
     ----------
     detectors, sets : int
         How many were ranked, on how many data sets.
-    level : float, default 0.05
-        Of the test.
 
     References
     ----------
     Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", JMLR 7,
     section 3.2.2, https://www.jmlr.org/papers/v7/demsar06a.html.
     """
-    q = stats.studentized_range.ppf(1 - level, detectors, np.inf) / np.sqrt(2)
+    q = stats.studentized_range.ppf(1 - _LEVEL, detectors, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(detectors * (detectors + 1) / (6 * sets)))
 
 
