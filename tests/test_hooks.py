@@ -16,28 +16,23 @@ from mkdocs.structure.files import Files
 
 from anomaly_lab.explorables import MIME, assets
 from anomaly_lab.lessons import Lesson
-from anomaly_lab.lessons.execute import Run
+from anomaly_lab.lessons.execute import LessonRun
 from anomaly_lab.lessons.source import Cell
 
 ROOT = Path(__file__).parents[1]
-COMPUTED = ROOT / "docs" / "computed"
+HOOK = "docs/_hooks/lesson_pages.py"
+Begin = Callable[..., tuple[Any, Files]]
 
 
 def lesson(slug: str) -> Lesson:
     return Lesson(Path(f"{slug}.py"), slug, (), (), (), (Cell("code", "show()"),))
 
 
-def run_of(words: str) -> Run:
+def run_of(words: str) -> LessonRun:
     """What a cell gives that shows an explorable over a picture with these words."""
     html = f'<figure class="picture"><svg aria-label="{words}"></svg></figure>'
     data = {"text/html": html, MIME: {"kind": "draw", "data": {"words": words}}}
-    return Run(outputs={0: [{"output_type": "display_data", "data": data, "metadata": {}}]})
-
-
-Begin = Callable[..., tuple[Any, Files]]
-
-
-HOOK = "docs/_hooks/lesson_pages.py"
+    return LessonRun(outputs={0: [{"output_type": "display_data", "data": data, "metadata": {}}]})
 
 
 @pytest.fixture

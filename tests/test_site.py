@@ -112,7 +112,7 @@ def labels_on(file: Path, page: str) -> list[str]:
     return own
 
 
-def labels_of(run: execute.Run) -> list[str]:
+def labels_of(run: execute.LessonRun) -> list[str]:
     html = "".join(
         output.get("data", {}).get("text/html", "")
         for place in sorted(run.outputs)
