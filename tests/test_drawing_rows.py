@@ -203,7 +203,7 @@ def test_a_picture_refers_to_nothing_outside_itself(everything: str) -> None:
 
 
 def test_a_notebook_shows_the_svg_and_a_console_the_text() -> None:
-    picture = Picture(drawing.new_axes(), "A line.")
+    picture = Picture(a_bit_of_everything(), "A line.")
     first = picture._repr_html_()
     assert first == picture._repr_html_() == f'<figure class="picture">{picture.svg()}</figure>'
     assert repr(picture) == "<Picture: A line.>"
