@@ -111,7 +111,7 @@ def compare(
     if output:
         from anomaly_lab import report
 
-        report.write(result, output, command=_command_line())
+        report.write(result, output, command=" ".join(["anomaly-lab", *sys.argv[1:]]))
         out.print(f"Report: {output}", highlight=False)
     if json:
         paths.write_whole(json, result.to_json().encode())
@@ -129,11 +129,8 @@ def _load(
     from anomaly_lab import datasets
 
     if data is None:
-        given = [
-            option
-            for option, value in (("--label", label), ("--normal", normal), ("--drop", drop))
-            if value
-        ]
+        options = {"--label": label, "--normal": normal, "--drop": drop}
+        given = [option for option, value in options.items() if value]
         if given:
             raise InputError(
                 f"{', '.join(given)} only mean something with --data FILE. Name your file, or "
@@ -160,8 +157,7 @@ def _print_comparison(result: Comparison) -> None:
     table = results_table(result)
     for columns in _fitting(len(table.headers)):
         out.print(_results(table, columns))
-    note = f"{table.note} FPR: false-positive rate."
-    out.print(note, markup=False, highlight=False)
+    out.print(f"{table.note} FPR: false-positive rate.", markup=False, highlight=False)
 
 
 def _fitting(n: int) -> list[list[int]]:
@@ -176,10 +172,9 @@ def _results(table: ResultsTable, columns: list[int]) -> Table:
     """Lay out some columns of a results table; the best cell of a column is starred and bold."""
     shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
-        first = column == 0
-        justify: JustifyMethod = "left" if first else "right"
+        justify: JustifyMethod = "right" if column else "left"
         header = table.headers[column].replace("False-positive rate", "FPR")
-        shown.add_column(header, justify=justify, vertical="bottom", no_wrap=first)
+        shown.add_column(header, justify=justify, vertical="bottom", no_wrap=column == 0)
     for i, cells in enumerate(table.rows):
         shown.add_row(*(_cell(cells[column], (i, column) in table.best) for column in columns))
     return shown
@@ -188,7 +183,3 @@ def _results(table: ResultsTable, columns: list[int]) -> Table:
 def _cell(text: str, best: bool) -> Text:
     short = text.replace(" ± ", "±")
     return Text(f"★{short}", style="bold") if best else Text(short)
-
-
-def _command_line() -> str:
-    return " ".join(["anomaly-lab", *sys.argv[1:]])

@@ -43,8 +43,7 @@ def doctor() -> None:
     """Check this installation: Python, packages, Keras backend, device, caches."""
     findings = list(diagnose())
     for finding in findings:
-        mark = "[green]OK[/]  " if finding.ok else "[red]MEND[/]"
-        out.print(mark, end=" ")
+        out.print("[green]OK[/]  " if finding.ok else "[red]MEND[/]", end=" ")
         out.print(f"{finding.subject}: {finding.text}", markup=False, highlight=False)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -35,9 +35,10 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    data = comparison.dataset
     first_runs = [comparison.of(name)[0] for name in comparison.detectors]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        title=comparison.dataset.card.title if comparison.dataset.card else comparison.dataset.name,
+        title=data.card.title if data.card else data.name,
         lead=what_was_done(comparison),
         summary=summary(comparison),
         table=results_table(comparison),
@@ -60,7 +61,7 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
         seed=comparison.protocol.seeds[0],
         one_seed=len(comparison.protocol.seeds) == 1,
         facts=_facts(comparison),
-        notes=_notes(comparison),
+        notes=(*(data.card.notes if data.card else ()), *data.notes),
         command=command,
     )
 
@@ -164,9 +165,3 @@ def _data(comparison: Comparison) -> dict[str, str]:
             "Citation": card.citation,
         }
     return facts
-
-
-def _notes(comparison: Comparison) -> tuple[str, ...]:
-    """Return what is to be known of the data set, a sentence or more each."""
-    data = comparison.dataset
-    return (*(data.card.notes if data.card else ()), *data.notes)
