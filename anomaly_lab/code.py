@@ -141,7 +141,7 @@ def _home(module: str, name: str) -> str:
     if not name or _path(f"{module}.{name}"):
         return f"{module}.{name}".rstrip(".")
     code = _code(module, whole=True)
-    for node in ast.walk(code.tree):
+    for node in _run(code.tree, late=False):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 if name == (alias.asname or alias.name):
@@ -186,17 +186,23 @@ class _Code:
 
     @cached_property
     def taken(self) -> set[tuple[str, str]]:
-        """What is imported: names of modules, each with a name in it or ``""``."""
-        late = self.whole or not is_ours(self.module)
+        """What is imported: names of modules, each with a name in it or ``""``.
+
+        Of a module that is imported as a whole, also what is read from it.
+        """
+        attributes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        read = {(ast.unparse(node.value), node.attr) for node in attributes}
         found: set[tuple[str, str]] = set()
-        for node in _run(self.tree, late=late):
-            if isinstance(node, ast.Import):
-                found |= {(alias.name, "") for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                # A name such as __version__ says what a package is, not what it does.
-                names = [alias.name for alias in node.names if not alias.name.startswith("__")]
-                found |= {(self.source(node), name) for name in names}
-        return found
+        for node in _run(self.tree, late=self.whole or not is_ours(self.module)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            source = self.source(node) if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                here, thing = alias.asname or alias.name, f"{source}.{alias.name}".lstrip(".")
+                found.add((source, alias.name) if source else (thing, ""))
+                found |= {(thing, name) for of, name in read if of == here}
+        # A name such as __version__ says what a package is, not what it does.
+        return {(source, name) for source, name in found if not name.startswith("__")}
 
     def source(self, node: ast.ImportFrom) -> str:
         """Return the absolute name of the module that ``from module import ...`` names."""

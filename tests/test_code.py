@@ -85,16 +85,28 @@ def __getattr__(name):
     from mine import hidden
     return getattr(hidden, name)
 """
+NUMBERS = """
+from . import factors
+FACTOR = factors.FACTOR
+def halve(x): return x / 2
+def other():
+    from mine.lazy import halve
+"""
 FILES = {
     "__init__": "from mine.numbers import FACTOR\nfrom mine.late import thing\n",
     "one": BODY,
     "errors": "class Odd(Exception): pass\n",
-    "numbers": "from . import factors\nFACTOR = factors.FACTOR\ndef halve(x): return x / 2\n",
+    "numbers": NUMBERS,
     "factors": "from mine import numbers\nFACTOR = 3\n",
     "pictures": "colour = 'red'\n",
     "types": "Rows = list\n",
     "other": "from mine import FACTOR, thing\nimport mine.whole\nboth = FACTOR, thing\n",
-    "whole": "",
+    "whole": "import mine.tools\nfrom mine import more\nmine.tools.cut(more.cut)\n",
+    "tools/__init__": "from mine.tools.knife import cut\n",
+    "tools/knife": "def cut(x): return x\n",
+    "more/__init__": "from mine.more.saw import cut, hew\n",
+    "more/saw": "from mine.more.axe import hew\ndef cut(x): return x\n",
+    "more/axe": "def hew(x): return x\n",
     "late": LATE,
     "lazy": "import json, scipy.stats\n",
     "dynamic": DYNAMIC,
@@ -108,7 +120,9 @@ def mine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "mine"
     folder.mkdir()
     for name, text in FILES.items():
-        (folder / f"{name}.py").write_text(text)
+        path = folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder.parent)
         yield folder
@@ -145,7 +159,8 @@ def test_imports_are_followed_to_where_names_are_defined():
     found = code.modules("mine.other")
     assert found[0] == "mine.other"
     assert sorted(found[1:]) == [
-        *("mine.factors", "mine.hidden", "mine.late", "mine.lazy", "mine.numbers", "mine.whole"),
+        *("mine.factors", "mine.hidden", "mine.late", "mine.lazy", "mine.more", "mine.more.saw"),
+        *("mine.numbers", "mine.tools", "mine.tools.knife", "mine.whole"),
     ]
 
 
@@ -160,9 +175,9 @@ def test_of_the_whole_errors_and_drawings_are_followed_and_types_are_not():
 
 
 def test_modules_can_be_asked_for_by_name():
-    named = {"mine.factors": ["mine.whole"]}
+    named = {"mine.factors": ["mine.lazy"]}
     found = code.modules("mine.one", named=lambda module: named.get(module, ()))
-    assert found[-1] == "mine.whole"
+    assert found[-1] == "mine.lazy"
 
 
 def test_versions_are_those_of_other_packages_that_are_imported():

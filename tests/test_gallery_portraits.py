@@ -211,6 +211,12 @@ def test_what_was_drawn_is_drawn_again_with_other_code(
     assert portraits._key("centroid") != before
 
 
+def test_what_was_drawn_is_drawn_again_in_another_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = portraits._key("centroid")
+    monkeypatch.setattr(drawing, "STYLE", Path(__file__))
+    assert portraits._key("centroid") != before
+
+
 def test_a_damaged_portrait_is_drawn_again(cache: Path) -> None:
     first = drawn(["centroid"])
     (path,) = (cache / "portraits").iterdir()

@@ -227,6 +227,7 @@ def test_notebooks_run_side_by_side_one_on_each_core(
 ) -> None:
     """Each of two waits for the other: one after the other, the first would never end."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # which ignores the limits of a container
     for own, other in (("a", "b"), ("b", "a")):
         code = WAITS.format(place=str(tmp_path), own=own, other=other)
         write(handed_in / f"{own}.ipynb", worked(small, code + TWICE, HALF))
