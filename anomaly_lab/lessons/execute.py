@@ -32,16 +32,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 from anomaly_lab import code, datasets, detectors
 from anomaly_lab.cache import Cache, key_of
 from anomaly_lab.errors import DownloadError
-from anomaly_lab.lessons.checks import OPEN, RIGHT, WRONG
-from anomaly_lab.lessons.notebooks import PLACEHOLDER, blank, said, solved
+from anomaly_lab.lessons.checks import OPEN, RIGHT, WORDS, WRONG
+from anomaly_lab.lessons.notebooks import ENVIRONMENT, PLACEHOLDER, blank, said, solved
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError
 from anomaly_lab.paths import cache_folder
 
 CELL_SECONDS = 1800  # a cell that takes longer is stopped; the gallery's take minutes
 _PACKAGE = Path(__file__).parents[1]
 _OUTPUTS = "text/html", "text/plain", "text/markdown", "application/vnd.anomaly-lab."
-# One BLAS thread and one hash seed: sums and sets come in the same order on every machine.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 Progress = Callable[[Lesson, float | None], None]
 
@@ -216,7 +214,7 @@ async def _execute(
             extra_arguments=["--IPKernelApp.log_level=40"],
             resources={"metadata": {"path": folder}},
         )
-        async with client.async_setup_kernel(env={**os.environ, **_ENVIRONMENT}):
+        async with client.async_setup_kernel(env={**os.environ, **ENVIRONMENT}):
             await _send(client, _WATCH)
             for step in _steps(lesson):
                 made = await _try(client, lesson, step)
@@ -278,8 +276,7 @@ def _where(lesson: Lesson, step: _Step) -> str:
 
 def _compare(lesson: Lesson, step: _Step, outputs: Iterable[dict[str, Any]]) -> None:
     message = "".join(output["text"] for output in outputs).strip()
-    states = {OPEN: "not done yet", RIGHT: "right.", WRONG: "not right yet"}
-    if states[step.verdict] not in message or step.hint.lower() not in message.lower():
+    if WORDS[step.verdict] not in message or step.hint.lower() not in message.lower():
         wanted = f"{step.verdict}, saying {step.hint!r}" if step.hint else step.verdict
         answer = lesson.cells[step.place].source
         raise LessonError(

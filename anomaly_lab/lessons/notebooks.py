@@ -16,6 +16,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from anomaly_lab.lessons.source import Cell, Exercise, Lesson
 
+# Of a process that runs cells. One BLAS thread and one hash seed: sums and sets come in the same
+# order on every machine, and notebooks can run side by side.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 EXERCISE = "anomaly_lab_exercise"  # in the metadata of a student's cells: whose they are
 LESSON = "anomaly_lab_lesson"  # in that of the notebook
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
