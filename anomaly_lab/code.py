@@ -21,6 +21,7 @@ from typing import Any
 
 _PACKAGE = __name__.split(".")[0]
 _ERRORS = ("Error", "Exception", "Warning")
+_packages = functools.cache(importlib.metadata.packages_distributions)
 
 
 def modules(
@@ -116,11 +117,6 @@ def words(code: ast.AST) -> tuple[set[str], set[str]]:
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
     return names, {text for text in texts if isinstance(text, str)}
-
-
-@functools.cache
-def _packages() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
 
 
 def _top(module: str) -> str:
@@ -243,13 +239,11 @@ class _Bare(ast.NodeTransformer):
         node.body = [part for part in node.body if not _shown(part)]
         return self._without_docstring(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         node.returns = None
         return self._without_docstring(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        return self._without_docstring(node)
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815, which is the name that ast calls
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None

@@ -29,9 +29,8 @@ class UnknownNameError(AnomalyLabError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         known = sorted(known)
-        near = nearest(name, known)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {', '.join(known)}.")
+        names = ", ".join(known)
+        super().__init__(f"There is no {kind} named {name!r}.{hint(name, known)} Known: {names}.")
 
 
 class DownloadError(AnomalyLabError, OSError):
@@ -50,3 +49,9 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """Return up to `n` of the `known` names that look like `name`, the likeliest first."""
     spelled = {word.lower(): word for word in known}
     return [spelled[hit] for hit in difflib.get_close_matches(name.lower(), spelled, n)]
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return a sentence with the nearest known names, with a space before it, or nothing."""
+    near = nearest(name, known)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

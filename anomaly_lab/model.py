@@ -173,19 +173,19 @@ class AnomalyModel(BaseEstimator):
 
         require_fitted(self, "detector_")
         rule = self.threshold_ if self._calibrated else thresholds.parse(self.threshold)
-        storage.save(storage.Parts(self.preprocessor_, self.detector_, rule), path)
+        storage.save((self.preprocessor_, self.detector_, rule), path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a model written by `save`; see `anomaly_lab.storage.load`."""
         from anomaly_lab import storage
 
-        parts = storage.load(path)
-        rule = thresholds.parse(parts.threshold.spec)
-        model = cls(clone(parts.detector), rule, impute=parts.preprocessor.impute)
-        model.preprocessor_, model.detector_ = parts.preprocessor, parts.detector
-        if hasattr(parts.threshold, "cutoff_"):
-            model.threshold_ = parts.threshold
+        preprocessor, detector, threshold = storage.load(path)
+        rule = thresholds.parse(threshold.spec)
+        model = cls(clone(detector), rule, impute=preprocessor.impute)
+        model.preprocessor_, model.detector_ = preprocessor, detector
+        if hasattr(threshold, "cutoff_"):
+            model.threshold_ = threshold
         return model
 
     @property

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = (
     *("jax", "keras", "matplotlib", "pandas.plotting", "sklearn", "tensorflow", "torch"),
-    "rfc3987_syntax",  # seconds, and JupyterLab brings it: see lessons/quick.py
+    "rfc3987_syntax",  # seconds, and JupyterLab brings it: see lessons/__init__.py
 )
 
 CHECKS = {

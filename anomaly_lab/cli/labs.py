@@ -93,7 +93,7 @@ def check(
             limits = Limits(seconds, memory)
             results += labs.checked(place, one, there[one.number], state, limits)
     _print_results(results)
-    _print_next([*wanted, *lessons()], state.known(), labs.notebooks(place, lessons()))
+    _print_next([*wanted, *lessons()], state.results, labs.notebooks(place, lessons()))
 
 
 def grade(

@@ -30,10 +30,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
-from anomaly_lab.contract import Card, Detector, UnfittedError
+from anomaly_lab.contract import Array, Card, Detector, UnfittedError
 from anomaly_lab.errors import InputError
-
-Array = npt.NDArray[np.float64]
 
 
 def easy_rows(seed: int = 0) -> tuple[Array, Array, npt.NDArray[np.int8]]:

@@ -9,8 +9,8 @@ import pandas as pd
 import pooch
 
 from anomaly_lab.datasets.dataset import Dataset
-from anomaly_lab.errors import InputError
-from anomaly_lab.tables.columns import features, hint, labels, listed, notes
+from anomaly_lab.errors import InputError, hint
+from anomaly_lab.tables.columns import features, labels, listed, notes
 from anomaly_lab.tables.reading import read, suffix
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Failure, Sweep
 from anomaly_lab.errors import InputError
 from anomaly_lab.neural.encoder_decoder import EncoderDecoder
 from anomaly_lab.neural.networks import Objective, Rows
@@ -16,7 +16,7 @@ from anomaly_lab.neural.networks import Objective, Rows
 _FLOOR = 0.1  # share of the mean error below which no feature's typical error counts
 
 
-class AutoencoderDetector(EncoderDecoder, Detector):
+class AutoencoderDetector(EncoderDecoder):
     """Error of rebuilding a row after squeezing it through a narrow code.
 
     Features are standardised, so their units and scales do not matter. In training, noise is added

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Failure, Sweep
 from anomaly_lab.neural import backend, networks
 from anomaly_lab.neural.encoder_decoder import EncoderDecoder
 
 _LARGEST_LOG_VARIANCE = 10.0  # of the code, up and down: its exponential stays a sane number
 
 
-class VariationalAutoencoderDetector(EncoderDecoder, Detector):
+class VariationalAutoencoderDetector(EncoderDecoder):
     """Error of rebuilding a row, plus how far its code is from what codes should be.
 
     The encoder gives a normal distribution for each row's code: a mean and a variance for each

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
@@ -54,20 +53,21 @@ class State:
         Hash of the notebook that was laid down, by lesson.
     checked : dict of str to str
         Hash of the notebook that was last checked, by lesson.
-    results : dict of str to dict
-        What each exercise came to then: the fields of a `Result`.
+    results : dict of str to Result
+        What each exercise came to then.
     """
 
     laid: dict[str, str] = field(default_factory=dict)
     checked: dict[str, str] = field(default_factory=dict)
-    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> State:
         """Return what is remembered of a folder; nothing where the file is missing or damaged."""
         try:
-            state = cls(**json.loads((folder / _STATE).read_text("utf-8")))
-            state.known()
+            fields = json.loads((folder / _STATE).read_text("utf-8"))
+            results = {name: Result(**known) for name, known in fields.pop("results", {}).items()}
+            state = cls(**fields, results=results)
         except (AttributeError, OSError, TypeError, ValueError):
             return cls()
         return state if isinstance(state.laid, dict) and isinstance(state.checked, dict) else cls()
@@ -75,10 +75,6 @@ class State:
     def save(self, folder: Path) -> None:
         """Write it into the folder."""
         write_whole(folder / _STATE, json.dumps(asdict(self), indent=1).encode())
-
-    def known(self) -> dict[str, Result]:
-        """Return the results by exercise."""
-        return {name: Result(**fields) for name, fields in self.results.items()}
 
 
 def lay(folder: Path, lessons: Sequence[Lesson]) -> list[Laid]:
@@ -183,7 +179,7 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     check_writable(folder / _STATE)
     content = _hash(path.read_bytes() + lesson.path.read_bytes() + repr(limits).encode())
     if state.checked.get(lesson.number) == content:
-        known = [state.known().get(exercise.name) for exercise in lesson.exercises]
+        known = [state.results.get(exercise.name) for exercise in lesson.exercises]
         if all(result and result.state != SLOW for result in known):
             return [result for result in known if result]
     problem = fault(path)
@@ -192,7 +188,7 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     else:
         results = run(path, lesson, folder, limits)
     state.checked[lesson.number] = content
-    state.results |= {result.exercise: asdict(result) for result in results}
+    state.results |= {result.exercise: result for result in results}
     state.save(folder)
     return results
 

@@ -119,11 +119,19 @@ def grade(
         raise InputError(f"Expected one file or folder a student in {submissions}; it is empty.")
     tasks = [t for path, name in _names(students) for t in _tasks(path, name, lessons)]
     limits = limits or Limits()
-    known = _Known(resume, limits)
-    stop = Event()
+    known = _known(resume)
+    stop, writing = Event(), Lock()
 
     def one(task: _Task) -> list[Grade]:
-        return known.of(task) or known.add(task, _graded(task, limits, stop))
+        key = _key(task, limits)
+        if key in known:
+            return known[key]
+        grades = _graded(task, limits, stop)
+        if resume:
+            line = json.dumps([key, [asdict(grade) for grade in grades]])
+            with writing, resume.open("a", encoding="utf-8") as file:
+                file.write(f"\n{line}")  # the break comes first: the line before may be half one
+        return grades
 
     with ThreadPoolExecutor(workers or joblib.cpu_count()) as pool:
         running = {pool.submit(one, task): task for task in tasks}
@@ -207,29 +215,15 @@ def _line(message: str) -> str:
     return " ".join(message.split())[:500]
 
 
-class _Known:
-    """Grades of notebooks that are done, one line of JSON each, in a file or nowhere."""
-
-    def __init__(self, path: Path | None, limits: Limits):
-        self.path = path
-        self.limits = limits
-        self.lock = Lock()
-        self.known: dict[str, list[Grade]] = {}
-        text = path.read_text("utf-8", errors="replace") if path and path.exists() else ""
-        for line in text.split("\n"):
-            with contextlib.suppress(TypeError, ValueError):  # a line may be half written
-                key, grades = json.loads(line)
-                self.known[key] = [Grade(**fields) for fields in grades]
-
-    def of(self, task: _Task) -> list[Grade] | None:
-        return self.known.get(_key(task, self.limits))
-
-    def add(self, task: _Task, grades: list[Grade]) -> list[Grade]:
-        if self.path:
-            line = json.dumps([_key(task, self.limits), [asdict(grade) for grade in grades]])
-            with self.lock, self.path.open("a", encoding="utf-8") as file:
-                file.write(f"\n{line}")  # the break comes first: the line before may be half one
-        return grades
+def _known(path: Path | None) -> dict[str, list[Grade]]:
+    """Read the grades of notebooks that are done, by key: one line of JSON each."""
+    known = {}
+    text = path.read_text("utf-8", errors="replace") if path and path.exists() else ""
+    for line in text.split("\n"):
+        with contextlib.suppress(TypeError, ValueError):  # a line may be half written
+            key, grades = json.loads(line)
+            known[key] = [Grade(**fields) for fields in grades]
+    return known
 
 
 def _key(task: _Task, limits: Limits) -> str:

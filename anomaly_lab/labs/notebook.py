@@ -26,19 +26,15 @@ def opened(path: Path) -> NotebookNode:
     try:
         if path.stat().st_size > LARGEST * 1e6:
             raise InputError(f"larger than {LARGEST} MB; are there large outputs in it?")
-        return _read(path)
+        notebook = nbformat.convert(nbformat.reader.reads(path.read_text("utf-8-sig")), 4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cells without ids or with the same ones do no harm
+            nbformat.validate(notebook)
+        return notebook
     except Exception as error:  # nbformat raises many kinds
         reason = printable(str(error).strip().split("\n")[0][:200])
         name = printable(path.name)
         raise InputError(f"{name} is not a notebook that can be read: {reason}") from error
-
-
-def _read(path: Path) -> NotebookNode:
-    notebook = nbformat.convert(nbformat.reader.reads(path.read_text("utf-8-sig")), 4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # cells without ids or with the same ones do no harm
-        nbformat.validate(notebook)
-    return notebook
 
 
 def fault(path: Path) -> str:

@@ -22,6 +22,7 @@ from threading import Event
 import psutil
 
 from anomaly_lab.lessons.checks import ERROR, RIGHT
+from anomaly_lab.lessons.notebooks import ENVIRONMENT
 from anomaly_lab.lessons.source import Lesson
 
 SLOW = "too slow"
@@ -131,12 +132,11 @@ def _start(
     notebook: Path, lesson: Lesson, folder: Path, scratch: Path, written: Path
 ) -> subprocess.Popen[bytes]:
     arguments = [str(path.absolute()) for path in (notebook, lesson.path, written)]
-    own = {"IPYTHONDIR": str(scratch / "ipython"), "MPLBACKEND": "agg", "PYTHONHASHSEED": "0"}
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # notebooks run side by side
+    own = {"IPYTHONDIR": str(scratch / "ipython"), "MPLBACKEND": "agg"}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "anomaly_lab.labs.worker", *arguments],
         cwd=folder,
-        env={**os.environ, **own, **threads},
+        env={**os.environ, **ENVIRONMENT, **own},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

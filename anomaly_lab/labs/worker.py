@@ -28,7 +28,8 @@ _LONGEST = 1000  # characters of a message: an error may carry a whole table
 def main(notebook: str, lesson: str, results: str) -> None:
     """Run a notebook and write down what each exercise of the lesson came to."""
     cells = [cell for cell in opened(Path(notebook)).cells if cell.cell_type == "code"]
-    set_by, shell = read(lesson), _shell()
+    config = Config({"HistoryManager": {"enabled": False}})
+    set_by, shell = read(lesson), _Shell.instance(config=config)
     sys.path.insert(0, "")  # not before: a student's file must not stand in for a package of ours
     with open(results, "a", encoding="utf-8") as file:
         start = time.perf_counter()
@@ -83,12 +84,6 @@ class _Shell(InteractiveShell):
 
     def showtraceback(self, *_: Any, **__: Any) -> None:
         """Do nothing: of an endless recursion it takes seconds, and nobody sees it."""
-
-
-def _shell() -> InteractiveShell:
-    config = Config()
-    config.HistoryManager.enabled = False
-    return _Shell.instance(config=config)
 
 
 def _run(shell: InteractiveShell, code: str) -> str:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from anomaly_lab.lessons import quick  # noqa: F401, before anything imports nbformat
+import sys
+
+# nbformat needs jsonschema, which where JupyterLab is installed takes seconds to build a parser of
+# international web addresses. Notebooks have none to check; who asks for it afterwards finds it.
+if "jsonschema" not in sys.modules:
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    import jsonschema  # noqa: F401
+
+    del sys.modules["rfc3987_syntax"]
+
 from anomaly_lab.lessons.checks import Verdict, check
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError, find, lessons, read
 

@@ -15,6 +15,7 @@ from anomaly_lab.errors import InputError
 from anomaly_lab.lessons.source import Exercise, find
 
 RIGHT, WRONG, OPEN, ERROR = "right", "wrong", "not done", "error"
+WORDS = {RIGHT: "right.", WRONG: "not right yet", OPEN: "not done yet", ERROR: "your code stopped"}
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,8 @@ class Verdict:
     hints: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        state = {
-            RIGHT: "right.",
-            WRONG: "not right yet",
-            OPEN: "not done yet",
-            ERROR: "your code stopped",
-        }[self.state]
-        line = f"{self.exercise}: {state}" + (f": {self.message}." if self.message else "")
+        missing = f": {self.message}." if self.message else ""
+        line = f"{self.exercise}: {WORDS[self.state]}{missing}"
         return "\n".join([line, *self.hints])
 
     __repr__ = __str__

@@ -32,16 +32,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 from anomaly_lab import code, datasets, detectors
 from anomaly_lab.cache import Cache, key_of
 from anomaly_lab.errors import DownloadError
-from anomaly_lab.lessons.checks import OPEN, RIGHT, WRONG
-from anomaly_lab.lessons.notebooks import PLACEHOLDER, blank, said, solved
+from anomaly_lab.lessons.checks import OPEN, RIGHT, WORDS, WRONG
+from anomaly_lab.lessons.notebooks import ENVIRONMENT, PLACEHOLDER, blank, said, solved
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError
 from anomaly_lab.paths import cache_folder
 
 CELL_SECONDS = 1800  # a cell that takes longer is stopped; the gallery's take minutes
 _PACKAGE = Path(__file__).parents[1]
 _OUTPUTS = "text/html", "text/plain", "text/markdown", "application/vnd.anomaly-lab."
-# One BLAS thread and one hash seed: sums and sets come in the same order on every machine.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 Progress = Callable[[Lesson, float | None], None]
 
@@ -135,7 +133,7 @@ def run(lesson: Lesson) -> LessonRun:
             raise
         return LessonRun(missing=str(error))
     done = LessonRun(texts, outputs, time.perf_counter() - start)
-    read = _relative(files)
+    read = [os.path.relpath(file, _PACKAGE) for file in files]  # so that a copy of it counts alike
     _cache().put(lesson.slug, _key(lesson, read), {"files": read, "run": asdict(done)})
     return done
 
@@ -153,17 +151,14 @@ class _Step:
 
 
 def _steps(lesson: Lesson) -> Iterator[_Step]:
-    place = 0
+    places = {id(cell): i for i, cell in enumerate(lesson.cells)}
     for block in lesson.blocks:
         if isinstance(block, Exercise):
-            yield from _steps_of_exercise(lesson, block, place)
-            place += len(block.cells)
+            yield from _steps_of_exercise(lesson, block, places)
         elif block.kind == "code":
-            yield _Step(place, block.source, shown=block.tag not in ("hide", "claim"))
-            place += 1
+            yield _Step(places[id(block)], block.source, shown=block.tag not in ("hide", "claim"))
         else:
-            yield from _steps_of_prose(place, block.source)
-            place += 1
+            yield from _steps_of_prose(places[id(block)], block.source)
 
 
 def _steps_of_prose(place: int, prose: str) -> Iterator[_Step]:
@@ -171,10 +166,11 @@ def _steps_of_prose(place: int, prose: str) -> Iterator[_Step]:
         yield _Step(place, said(prose), shown=True, source=prose)
 
 
-def _steps_of_exercise(lesson: Lesson, exercise: Exercise, first: int) -> Iterator[_Step]:
+def _steps_of_exercise(
+    lesson: Lesson, exercise: Exercise, places: dict[int, int]
+) -> Iterator[_Step]:
     """The blank must count as not done, the solution pass, and each other answer as tagged."""
     judge = f"print(_judge(_read({str(lesson.path)!r}).exercise({exercise.name!r}), globals()))"
-    places = {id(cell): first + i for i, cell in enumerate(exercise.cells)}
     answers = [(places[id(cell)], cell.source) for cell in exercise.tagged("exercise")]
     last = answers[-1][0]
     for cell in exercise.tagged("exercise", "markdown"):
@@ -185,24 +181,24 @@ def _steps_of_exercise(lesson: Lesson, exercise: Exercise, first: int) -> Iterat
     yield _Step(last, judge, verdict=RIGHT)
     for tag, verdict in (("wrong", WRONG), ("right", RIGHT)):
         for cell in exercise.tagged(tag):
-            hint, code = _hint(cell.source) if tag == "wrong" else ("", cell.source)
+            hint = _hint(cell.source) if tag == "wrong" else ""
             yield from (_Step(place, solved(code)) for place, code in answers)
-            yield _Step(places[id(cell)], code)
+            yield _Step(places[id(cell)], cell.source)
             yield _Step(places[id(cell)], judge, verdict=verdict, hint=hint)
     yield from (_Step(place, solved(code)) for place, code in answers)
     for cell in exercise.tagged("solution", "markdown"):
         yield from _steps_of_prose(places[id(cell)], cell.source)
 
 
-def _hint(code: str) -> tuple[str, str]:
-    """Split the first line of a wrong answer, ``# hint: fragment``, from its code."""
+def _hint(code: str) -> str:
+    """Return the fragment in the first line of a wrong answer, ``# hint: fragment``."""
     match = re.match(r"# hint: (.+)\n", code)
     if not match:
         raise LessonError(
             "A cell tagged 'wrong' should begin with '# hint: ' and a part of the message that "
             f"the check must give; it begins {code[:60]!r}."
         )
-    return match[1].strip(), code
+    return match[1].strip()
 
 
 async def _execute(
@@ -218,7 +214,7 @@ async def _execute(
             extra_arguments=["--IPKernelApp.log_level=40"],
             resources={"metadata": {"path": folder}},
         )
-        async with client.async_setup_kernel(env={**os.environ, **_ENVIRONMENT}):
+        async with client.async_setup_kernel(env={**os.environ, **ENVIRONMENT}):
             await _send(client, _WATCH)
             for step in _steps(lesson):
                 made = await _try(client, lesson, step)
@@ -280,8 +276,7 @@ def _where(lesson: Lesson, step: _Step) -> str:
 
 def _compare(lesson: Lesson, step: _Step, outputs: Iterable[dict[str, Any]]) -> None:
     message = "".join(output["text"] for output in outputs).strip()
-    states = {OPEN: "not done yet", RIGHT: "right.", WRONG: "not right yet"}
-    if states[step.verdict] not in message or step.hint.lower() not in message.lower():
+    if WORDS[step.verdict] not in message or step.hint.lower() not in message.lower():
         wanted = f"{step.verdict}, saying {step.hint!r}" if step.hint else step.verdict
         answer = lesson.cells[step.place].source
         raise LessonError(
@@ -321,7 +316,8 @@ def _key(lesson: Lesson, files: Iterable[str]) -> str:
         "files": {name: code.file_digest(_PACKAGE / name) for name in files},
     }
     if _asks_for_every_detector(lesson):
-        parts["detectors"] = [_shipped(), _brought()]
+        shipped = Path(detectors.__file__).parent.glob("*.py")
+        parts["detectors"] = [sorted(path.name for path in shipped), _brought()]
     if any(datasets.card(name).kind == "download" for name in lesson.data):
         parts["data"] = [name in os.environ for name in ("ANOMALY_LAB_DATA", "ANOMALY_LAB_OFFLINE")]
     return key_of(parts)
@@ -333,11 +329,6 @@ def _asks_for_every_detector(lesson: Lesson) -> bool:
     return any("all_detectors" in code.words(tree)[0] for tree in trees)
 
 
-def _shipped() -> list[str]:
-    """Return the names of the files of detectors."""
-    return sorted(path.name for path in Path(detectors.__file__).parent.glob("*.py"))
-
-
 def _brought() -> list[list[str]]:
     """Return name, class, version and digest of each detector that another package brings."""
     return sorted(
@@ -347,11 +338,6 @@ def _brought() -> list[list[str]]:
         ]
         for entry in entry_points(group=detectors.ENTRY_POINT_GROUP)
     )
-
-
-def _relative(files: Iterable[str]) -> list[str]:
-    """Return files by their paths from the package's folder, so that a copy of it counts alike."""
-    return [os.path.relpath(file, _PACKAGE) for file in files]
 
 
 def installed_versions(package: str = "anomaly-lab") -> dict[str, str]:

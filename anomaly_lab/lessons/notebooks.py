@@ -16,6 +16,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from anomaly_lab.lessons.source import Cell, Exercise, Lesson
 
+# Of a process that runs cells. One BLAS thread and one hash seed: sums and sets come in the same
+# order on every machine, and notebooks can run side by side.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 EXERCISE = "anomaly_lab_exercise"  # in the metadata of a student's cells: whose they are
 LESSON = "anomaly_lab_lesson"  # in that of the notebook
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
@@ -41,11 +44,10 @@ def solved(code: str) -> str:
 
 def said(prose: str) -> str:
     """Return code that shows prose with its placeholders filled in."""
-    escaped, end = [], 0
-    for match in PLACEHOLDER.finditer(prose):
-        escaped += [_escape(prose[end : match.start()]), f"{{{match[1].strip()}}}"]
-        end = match.end()
-    text = "".join([*escaped, _escape(prose[end:])])
+    parts = PLACEHOLDER.split(prose)  # text and expressions in turn
+    parts[::2] = [text.replace("{", "{{").replace("}", "}}") for text in parts[::2]]
+    parts[1::2] = [f"{{{expression.strip()}}}" for expression in parts[1::2]]
+    text = "".join(parts)
     return f'Markdown(rf"""\n{text}\n""")'
 
 
@@ -97,7 +99,11 @@ def _for_student(block: Cell | Exercise, site: str | None) -> Iterator[NotebookN
 
 
 def _prose(cell: Cell, site: str | None) -> NotebookNode:
-    text = _PAGE_LINK.sub(_absolute(site), cell.source)
+    def link(match: re.Match[str]) -> str:
+        text, page, anchor = match[1], match[2], match[3] or ""
+        return f"[{text}]({site.rstrip('/')}/{page}.html{anchor})" if site else text
+
+    text = _PAGE_LINK.sub(link, cell.source)
     return _folded(said(text)) if PLACEHOLDER.search(text) else new_markdown_cell(text)
 
 
@@ -150,14 +156,6 @@ def page(
     return _notebook(lesson, cells)
 
 
-def _absolute(site: str | None) -> Any:
-    def link(match: re.Match[str]) -> str:
-        text, page, anchor = match[1], match[2], match[3] or ""
-        return f"[{text}]({site.rstrip('/')}/{page}.html{anchor})" if site else text
-
-    return link
-
-
 def _notebook(lesson: Lesson, cells: list[NotebookNode]) -> NotebookNode:
     """Return a valid notebook whose cell ids are the same every time."""
     for i, cell in enumerate(cells):
@@ -165,7 +163,3 @@ def _notebook(lesson: Lesson, cells: list[NotebookNode]) -> NotebookNode:
     notebook = new_notebook(cells=cells, metadata={**_KERNEL, LESSON: lesson.number})
     nbformat.validate(notebook)
     return notebook
-
-
-def _escape(prose: str) -> str:
-    return prose.replace("{", "{{").replace("}", "}}")

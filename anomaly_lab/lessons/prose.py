@@ -81,7 +81,7 @@ def _typed_numbers(lesson: Lesson) -> Iterator[str]:
 
 
 def _typed_numbers_in_alt(lesson: Lesson) -> Iterator[str]:
-    for node in _nodes(lesson):
+    for node in ast.walk(lesson.code):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show":
             for part in ast.walk(ast.Tuple(node.args[1:], ast.Load())):
                 text = part.value if isinstance(part, ast.Constant) else None
@@ -134,8 +134,7 @@ def _names_used_later(lesson: Lesson) -> Iterator[str]:
             for cell in block.tagged("exercise"):
                 defined |= dict.fromkeys(_assigned(cell.source), block.name)
         else:
-            read = _read(block)
-            for name in sorted(read & defined.keys()):
+            for name in sorted(_names(block, ast.Load) & defined.keys()):
                 yield f"{lesson.path.name}: {name!r} of exercise {defined[name]} is used after it"
 
 
@@ -146,7 +145,7 @@ def _names_only_in_claims(lesson: Lesson) -> Iterator[str]:
     given = {name for cell in others if cell.kind == "code" for name in _assigned(cell.source)}
     only = {name for cell in claims for name in _assigned(cell.source)} - given
     for cell in others:
-        for name in sorted(_read(cell) & only - _stored(cell)):
+        for name in sorted(_names(cell, ast.Load) & only - _names(cell, ast.Store)):
             yield f"{lesson.path.name}: {name!r} is defined in a claim, and used outside of one"
 
 
@@ -160,23 +159,11 @@ def _assigned(code: str) -> set[str]:
     return names
 
 
-def _read(cell: Cell) -> set[str]:
+def _names(cell: Cell, context: type[ast.expr_context]) -> set[str]:
+    """Return the names that a cell reads, or sets, anywhere: in functions and placeholders too."""
     if cell.kind == "code":
         trees = [ast.parse(cell.source)]
     else:
         trees = [ast.parse(f'f"""{{{m[1].strip()}}}"""') for m in PLACEHOLDER.finditer(cell.source)]
     names = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)]
-    return {name.id for name in names if isinstance(name.ctx, ast.Load)}
-
-
-def _stored(cell: Cell) -> set[str]:
-    """Return the names that a cell of code sets anywhere, in functions too."""
-    tree = ast.parse(cell.source if cell.kind == "code" else "")
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
-
-
-def _nodes(lesson: Lesson) -> Iterator[ast.AST]:
-    for cell in lesson.cells:
-        if cell.kind == "code":
-            yield from ast.walk(ast.parse(cell.source))
+    return {name.id for name in names if isinstance(name.ctx, context)}

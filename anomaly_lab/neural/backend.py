@@ -95,8 +95,9 @@ def load() -> ModuleType:
     finally:
         np.random.set_state(states[0])  # noqa: NPY002
         random.setstate(states[1])
-        if not configured:
-            _remove(config)
+        if not configured:  # Keras wrote it: it names TensorFlow, whatever Keras runs on
+            with suppress(OSError):
+                config.unlink(missing_ok=True)
     return keras
 
 
@@ -151,12 +152,6 @@ def _asked_for(backend: str) -> str:
 def _keras_json() -> Path:
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "keras.json"
-
-
-def _remove(config: Path) -> None:
-    """Remove what Keras wrote: it names TensorFlow, whatever Keras runs on and nobody chose it."""
-    with suppress(OSError):
-        config.unlink(missing_ok=True)
 
 
 def _configured() -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab.contract import Array
+from anomaly_lab.contract import Array, Detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.neural import backend, networks
 
 
-class EncoderDecoder:
+class EncoderDecoder(Detector):
     """Networks for standardised rows, their training and their use.
 
-    A detector names it before `Detector` among its bases, and writes `_networks` and `_objective`.
-    Its parameters and attributes are those of `AutoencoderDetector`.
+    Between `Detector` and a detector, which also writes `_networks` and `_objective`. Its
+    parameters and attributes are those of `AutoencoderDetector`.
     """
 
     hidden: Sequence[int] | None
@@ -37,9 +37,6 @@ class EncoderDecoder:
     history_: pd.DataFrame
     center_: Array
     scale_: Array
-
-    _validate: Callable[..., Array]
-    get_params: Callable[..., dict[str, Any]]
 
     def prepare(self) -> None:
         """Import Keras and its backend, which takes seconds."""

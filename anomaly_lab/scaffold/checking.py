@@ -75,7 +75,10 @@ def examine(
         detector that cannot be fitted at all gets that finding alone.
     """
     found = []
-    for step in _to_begin_with(detector):
+    for step in (
+        _Step("default_parameters", "It is built without arguments.", partial(_build, detector)),
+        _Step("fit_and_score", "It is fitted and scores rows.", partial(_fit, detector)),
+    ):
         found.append(_tried(step, detector))
         if not found[-1].holds:
             return found
@@ -115,11 +118,6 @@ def hints(detector: type[Detector]) -> list[str]:
     if detector._draw is Detector._draw:
         found.append("There is no _draw, so the page will not show how a row gets its score.")
     return found
-
-
-def _to_begin_with(detector: type[Detector]) -> Iterator[_Step]:
-    yield _Step("default_parameters", "It is built without arguments.", partial(_build, detector))
-    yield _Step("fit_and_score", "It is fitted and scores rows.", partial(_fit, detector))
 
 
 def _contract(detector: type[Detector]) -> Iterator[_Step]:

@@ -9,10 +9,9 @@ file can unpack to a large one.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -31,24 +30,7 @@ from anomaly_lab.storage.values import Decoder, Encoder
 from anomaly_lab.tables.encoding import Preprocessor
 from anomaly_lab.thresholds import Threshold
 
-
-@dataclass(frozen=True)
-class Parts:
-    """What a fitted model is made of.
-
-    Parameters
-    ----------
-    preprocessor : Preprocessor
-        Fitted.
-    detector : Detector
-        Fitted on what the preprocessor made of the fitting rows.
-    threshold : Threshold
-        Fitted on calibration scores, or not fitted yet.
-    """
-
-    preprocessor: Preprocessor
-    detector: Detector
-    threshold: Threshold
+Parts: TypeAlias = tuple[Preprocessor, Detector, Threshold]
 
 
 def save(parts: Parts, path: str | PathLike[str]) -> None:
@@ -56,8 +38,8 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
 
     Parameters
     ----------
-    parts : Parts
-        Fitted; calibrated or not.
+    parts : (Preprocessor, Detector, Threshold)
+        The first two fitted, the third fitted or not.
     path : str or path-like
         The file to write; any suffix, ``.anomaly`` by habit. A file that is there is replaced.
 
@@ -76,11 +58,12 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
     Networks come back without their optimizer. Saving a model twice in a row gives the same
     bytes.
     """
+    preprocessor, detector, threshold = parts
     encoder = Encoder()
     content = {
-        "preprocessor": encoder.encode(vars(parts.preprocessor), "the preprocessor"),
-        "detector": encoder.encode(parts.detector, "the detector"),
-        "threshold": encoder.encode(parts.threshold, "the threshold"),
+        "preprocessor": encoder.encode(vars(preprocessor), "the preprocessor"),
+        "detector": encoder.encode(detector, "the detector"),
+        "threshold": encoder.encode(threshold, "the threshold"),
     }
     with_keras = any(name.endswith(".keras") for name in encoder.members)
     manifest = {**content, "versions": _versions(with_keras=with_keras)}
@@ -100,7 +83,7 @@ def load(path: str | PathLike[str]) -> Parts:
 
     Returns
     -------
-    Parts
+    (Preprocessor, Detector, Threshold)
         They score, flag and explain as the saved ones did.
 
     Raises
@@ -146,25 +129,23 @@ def load(path: str | PathLike[str]) -> Parts:
 def _restore(manifest: dict[str, Any], decoder: Decoder) -> Parts:
     preprocessor = Preprocessor()
     preprocessor.__dict__.update(decoder.decode(manifest["preprocessor"]))
-    parts = Parts(
-        preprocessor, decoder.decode(manifest["detector"]), decoder.decode(manifest["threshold"])
-    )
-    for part, kind in ((parts.detector, Detector), (parts.threshold, Threshold)):
+    detector = decoder.decode(manifest["detector"])
+    threshold = decoder.decode(manifest["threshold"])
+    for part, kind in ((detector, Detector), (threshold, Threshold)):
         if not isinstance(part, kind):
             raise ModelFileError(f"its {kind.__name__.lower()} is a {type(part).__name__}")
-    _try_out(parts)
-    return parts
+    _try_out(preprocessor, detector)
+    return preprocessor, detector, threshold
 
 
-def _try_out(parts: Parts) -> None:
+def _try_out(preprocessor: Preprocessor, detector: Detector) -> None:
     """Score one row of zeros and empty text: a file with parts that do not fit fails here."""
-    clone(parts.detector)  # as another fit would
-    text = parts.preprocessor._text
-    row = {name: ["" if name in text else 0.0] for name in parts.preprocessor.columns_}
+    clone(detector)  # as another fit would
+    text = preprocessor._text
+    row = {name: ["" if name in text else 0.0] for name in preprocessor.columns_}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        numbers = parts.preprocessor.transform(pd.DataFrame(row))
-        scores = parts.detector.anomaly_score(numbers)
+        scores = detector.anomaly_score(preprocessor.transform(pd.DataFrame(row)))
     if scores.shape != (1,):
         raise ModelFileError(f"it gives scores of shape {scores.shape} for one row")
 

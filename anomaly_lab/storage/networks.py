@@ -48,9 +48,8 @@ def encode(network: Any, what: str) -> bytes:
         config, metadata = (json.loads(members[f"{n}.json"]) for n in ("config", "metadata"))
         config.pop("compile_config", None)
         metadata.pop("date_saved", None)
-        members["config.json"] = json.dumps(
-            archive.renumber(config, ("shared_object_id",), {})
-        ).encode()
+        config = archive.renumber(config, ("shared_object_id",), {})
+        members["config.json"] = json.dumps(config).encode()
         members["metadata.json"] = json.dumps(metadata).encode()
         content = archive.pack(members)
         _check_network(content)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomaly_lab.errors import InputError, nearest
+from anomaly_lab.errors import InputError
 
 MAX_CATEGORIES = 50  # distinct values in a text column before it counts as free text
 
@@ -211,12 +211,6 @@ def _way_out(columns: Iterable[str]) -> str:
     names = list(columns)
     options = " ".join(f"--drop {shlex.quote(name)}" for name in names)
     return f"Leave out what is no feature (drop={names}, on the command line {options})."
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the nearest known names, with a space before it, or nothing."""
-    near = nearest(name, known)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def listed(values: Iterable[Any], most: int = 5) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from anomaly_lab.errors import InputError
-from anomaly_lab.tables.columns import hint, listed
+from anomaly_lab.errors import InputError, hint
+from anomaly_lab.tables.columns import listed
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _READ_ERRORS = (ValueError, OSError, EOFError, zlib.error)  # of pandas, pyarrow and gzip
