@@ -58,6 +58,7 @@ def models() -> dict[str, AnomalyModel]:
     detectors = {name: kind() for name, kind in all_detectors().items()}
     for name in NETWORK_NAMES:
         detectors[name].set_params(hidden=(4,), epochs=2)
+    detectors["isolation_forest"].set_params(n_estimators=10)
     detectors["ensemble"].set_params(detectors=("centroid", "knn"))  # no network: quick
     return {name: fitted(detector) for name, detector in detectors.items()}
 
