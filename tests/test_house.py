@@ -78,3 +78,23 @@ def test_no_value_has_a_name_that_says_nothing():
         if name.strip("_").lower() in VAGUE
     }
     assert found == set()
+
+
+MOST_LINES = 40
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the number of lines of a function's body, its docstring left out."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def test_no_function_is_long():
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}, {body_lines(node)} lines"
+        for path in [*PACKAGE.rglob("*.py"), *(ROOT / "docs" / "_hooks").glob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if body_lines(node) > MOST_LINES
+    ]
+    assert long == []
