@@ -111,12 +111,24 @@ def tree(module: str) -> ast.Module:
 
 
 def words(code: ast.AST) -> tuple[set[str], set[str]]:
-    """Return the names that code reads, those after a dot included, and its texts."""
-    nodes = list(ast.walk(code))
+    """Return the names that code reads, those after a dot included, and its texts.
+
+    A branch that ends in an error does not count: it serves the words of that error.
+    """
+    nodes = list(_without_errors(code))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
     return names, {text for text in texts if isinstance(text, str)}
+
+
+def _without_errors(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise):
+        children = [node.test, *node.orelse]
+    for child in children:
+        yield from _without_errors(child)
 
 
 def _top(module: str) -> str:

@@ -1,5 +1,7 @@
 """What code a result comes of: which modules are followed, and which changes of them count."""
 
+import ast
+
 import plugin
 import pytest
 
@@ -197,3 +199,14 @@ def test_a_file_counts_by_its_content(tmp_path):
     red = code.file_digest(path)
     path.write_text("blue  # red")
     assert code.file_digest(path) != red
+
+
+def test_words_of_a_branch_that_ends_in_an_error_do_not_count():
+    names, texts = code.words(
+        ast.parse(
+            "if odd(rows):\n    able = everything('error')\n    raise Odd(able)\n"
+            "elif even.rows:\n    halve('half')\nelse:\n    double('twice')\n"
+        )
+    )
+    assert names == {"odd", "rows", "even", "halve", "double"}
+    assert texts == {"half", "twice"}
