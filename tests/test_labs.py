@@ -476,21 +476,23 @@ def test_python_ending_keeps_what_was_judged_before(small: Lesson, tmp_path: Pat
     ]
 
 
-ENDLESS = "open('sign', 'w').close()\nwhile True: pass"
+# Not quite endless: where nothing ends it, a test should fail.
+ENDLESS = "import time\nopen({!r}, 'w').close()\nwhile time.process_time() < 100: pass"
+ENDLESS_HERE = ENDLESS.format("sign")
 
 
 @pytest.fixture
 def sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file: once a notebook has written it, the time that it may take is over."""
+    """A file: once a notebook has written it, the 60 s that it may take are over."""
     written = tmp_path / "sign"
-    late = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * written.exists())
+    late = SimpleNamespace(monotonic=lambda: time.monotonic() + 60 * written.exists())
     monkeypatch.setattr(running, "time", late)
     return written
 
 
 @pytest.mark.usefixtures("sign")
 def test_an_endless_loop_is_ended(small: Lesson, tmp_path: Path) -> None:
-    done = worked(small, first=TWICE, second=ENDLESS)
+    done = worked(small, first=TWICE, second=ENDLESS_HERE)
     found = results(done, small, tmp_path)
     assert found == [("right", ""), ("too slow", "the notebook took longer than 60 s")]
 
@@ -537,7 +539,8 @@ def has_ended(pid: int) -> bool:
 
 @pytest.mark.parametrize(
     ("option", "then"),
-    [("", "twice = abs"), ("", ENDLESS), (", start_new_session=True", ENDLESS)],
+    [("", "twice = abs"), ("", ENDLESS_HERE), (", start_new_session=True", ENDLESS_HERE)],
+    ids=["ends", "loops", "loops, session of its own"],
 )
 @pytest.mark.usefixtures("sign")
 def test_processes_it_started_are_ended_with_it(
@@ -610,9 +613,9 @@ def test_check_tells_right_wrong_not_done_error_and_too_slow(place: Path, sign: 
     assert shown["08.2"].split(maxsplit=2) == ["not", "done", "`half` is still `...`"]
     assert "1 of 4 right." in done.output
     assert "Next: 07.2 in 07_small.ipynb. Exercise 2: half (5 minutes)\n" in done.output
-    endless = f"open({str(sign)!r}, 'w').close()\nwhile True: pass"
+    endless = ENDLESS.format(str(sign))
     nbformat.write(worked(second, first=endless), place / "08_other.ipynb")
-    slow = rows(run("check", "08", "--folder", place).output)
+    slow = rows(run("check", "08", "--folder", place, "--seconds", "60").output)
     assert {name: row.split()[:2] for name, row in slow.items()} == {
         "08.1": ["too", "slow"],
         "08.2": ["too", "slow"],
