@@ -7,8 +7,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_NAMES = ("anomaly_lab", "datasets", "docs", "tests", "tutorial", "mkdocs.yml", "pyproject.toml")
+_NAMES = (
+    *("anomaly_lab", "datasets", "docs", "tests", "tutorial"),
+    *("LICENSE", "README.md", "constraints.txt", "mkdocs.yml", "pyproject.toml"),
+)
 _NAV = """nav:
+  - Start here: start.md
   - Learn:
       - learn/index.md
   - Gallery:
@@ -40,7 +44,7 @@ def copy_for_a_small_site(folder: Path, lessons: Collection[str], pages: Collect
     docs = folder / "docs"
     written = [page for page in docs.rglob("*.md") if "_hooks" not in page.parts]
     for page in [*written, *docs.glob("computed/*.py")]:
-        if page.relative_to(docs).as_posix() not in pages:
+        if page.relative_to(docs).as_posix() not in {"start.md", *pages}:
             page.unlink()
     for lesson in (folder / "tutorial").glob("*.py"):
         if lesson.name not in lessons:

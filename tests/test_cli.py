@@ -24,6 +24,7 @@ from anomaly_lab.cli import gallery as gallery_commands
 from anomaly_lab.errors import BackendError
 from anomaly_lab.gallery import recorded, sets
 from anomaly_lab.gallery.store import Store
+from anomaly_lab.installation import install_line
 from anomaly_lab.neural import backend
 
 QUICK = ["-d", "centroid", "-d", "pca"]
@@ -504,7 +505,7 @@ def test_a_scheduler_needs_the_extra(fresh_cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     done = run("gallery", "--scheduler", "tcp://127.0.0.1:8786")
     assert done.exit_code == 2
-    assert 'pip install "anomaly-lab[cluster]"' in " ".join(done.output.split())
+    assert install_line("cluster") in " ".join(done.output.split())
 
 
 NOTHING_RECORDED = """

@@ -1,12 +1,12 @@
 """The code on the pages is the code that runs."""
 
 import importlib
-import importlib.util
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import scaffold_page
 from sklearn.utils.estimator_checks import check_estimator
 
 from anomaly_lab.contract.testing import check_detector
@@ -18,21 +18,10 @@ OWN_DETECTOR = ROOT / "docs" / "own-detector.md"
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
-def hook(name):
-    """Import a hook of the site."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "_hooks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SCAFFOLD = hook("scaffold_page")
-
-
 def code(page):
     """A page's files by name: code under a title, and its other Python as one module."""
     files = {}
-    for language, title, block in _BLOCK.findall(SCAFFOLD.filled(page.read_text("utf-8"))):
+    for language, title, block in _BLOCK.findall(scaffold_page.filled(page.read_text("utf-8"))):
         name = title or f"page_{page.stem.replace('-', '_')}.py"
         if title or language == "python":
             files[name] = files.get(name, "") + block + "\n"
@@ -81,7 +70,7 @@ def test_the_code_of_the_page_is_what_the_command_writes():
 def test_the_site_puts_the_code_into_the_page():
     config = (ROOT / "mkdocs.yml").read_text("utf-8")
     assert "\n  - docs/_hooks/scaffold_page.py\n" in config
-    assert "<!-- " not in SCAFFOLD.filled(OWN_DETECTOR.read_text("utf-8"))
+    assert "<!-- " not in scaffold_page.filled(OWN_DETECTOR.read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -97,5 +86,5 @@ def test_the_site_puts_the_code_into_the_page():
     ],
 )
 def test_a_mark_that_fits_no_piece_is_told(marks, message):
-    with pytest.raises(SCAFFOLD.PluginError, match=message):
-        SCAFFOLD.filled(marks)
+    with pytest.raises(scaffold_page.PluginError, match=message):
+        scaffold_page.filled(marks)

@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/")
 
 needs_jupyterlab = pytest.mark.skipif(
     importlib.util.find_spec("jupyterlab") is None,
-    reason='no JupyterLab found: python -m pip install "anomaly-lab[lab]"',
+    reason='no JupyterLab found: python -m pip install "anomaly-lab-kit[lab]"',
 )
 
 

@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 
 from anomaly_lab import cli
 from anomaly_lab.cli import labs as commands
+from anomaly_lab.installation import install_line
 from anomaly_lab.labs import folder, notebook, running
 from anomaly_lab.labs.folder import lay, notebooks
 from anomaly_lab.labs.running import Limits, Result
@@ -242,7 +243,7 @@ def test_without_the_extra_packages_they_are_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = run(*command)
     assert done.exit_code == 2
-    assert 'pip install "anomaly-lab[lab]"' in told(done)
+    assert install_line("lab") in told(done)
 
 
 # Reading a notebook

@@ -23,6 +23,7 @@ import anomaly_lab
 from anomaly_lab import detectors
 from anomaly_lab.cache import Cache
 from anomaly_lab.errors import DownloadError, InputError, UnknownNameError
+from anomaly_lab.installation import DISTRIBUTION
 from anomaly_lab.lessons import Lesson, LessonError, Verdict, check, execute, find, lessons, read
 from anomaly_lab.lessons.checks import judge
 from anomaly_lab.lessons.execute import LessonRun, MissingDataError, load, run, run_all
@@ -692,7 +693,7 @@ def test_an_empty_cache_has_nothing(
     assert load(ran.lesson) is None
 
 
-@pytest.mark.parametrize("package", ["numpy", "anomaly-lab"])
+@pytest.mark.parametrize("package", ["numpy", DISTRIBUTION])
 def test_another_version_of_what_is_installed_makes_it_stale(
     cached: Ran, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,7 +704,7 @@ def test_another_version_of_what_is_installed_makes_it_stale(
 
 def test_versions_are_those_of_what_the_package_needs() -> None:
     versions = execute.installed_versions()
-    assert {"anomaly-lab", "numpy", "python-dateutil"} <= versions.keys()
+    assert {DISTRIBUTION, "numpy", "python-dateutil"} <= versions.keys()
     assert not {"pytest", "mkdocs", "jupyterlab"} & versions.keys()
     assert list(versions) == sorted(versions)
 

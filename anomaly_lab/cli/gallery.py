@@ -15,6 +15,7 @@ from rich.text import Text
 
 from anomaly_lab.cli.terminal import err, out, progress_bar, say
 from anomaly_lab.errors import InputError
+from anomaly_lab.installation import install_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,7 @@ def _cluster(scheduler: str | None) -> AbstractContextManager[None]:
     if importlib.util.find_spec("distributed") is None:
         raise InputError(
             "--scheduler needs dask.distributed, which this installation lacks. Install it with: "
-            'python -m pip install "anomaly-lab[cluster]"'
+            + install_line("cluster")
         )
     from anomaly_lab.gallery.cluster import connected
 

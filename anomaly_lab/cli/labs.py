@@ -16,6 +16,7 @@ from rich.text import Text
 
 from anomaly_lab.cli.terminal import new_table, out, progress_bar, say
 from anomaly_lab.errors import InputError
+from anomaly_lab.installation import install_line
 
 if TYPE_CHECKING:
     from anomaly_lab.labs.grading import Grade
@@ -165,7 +166,7 @@ def _need_lab() -> None:
     if missing:
         raise InputError(
             f"The labs need {', '.join(missing)}, which this installation lacks. Install them "
-            'with: python -m pip install "anomaly-lab[lab]"'
+            f"with: {install_line('lab')}"
         )
 
 

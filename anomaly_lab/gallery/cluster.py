@@ -1,6 +1,6 @@
 """Running on a ``dask.distributed`` cluster through joblib.
 
-Imported only where there is a cluster: it needs the extra ``anomaly-lab[cluster]``.
+Imported only where there is a cluster: it needs the extra ``cluster``.
 """
 
 from __future__ import annotations

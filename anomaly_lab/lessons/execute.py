@@ -32,6 +32,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from anomaly_lab import code, datasets, detectors
 from anomaly_lab.cache import Cache, key_of
 from anomaly_lab.errors import DownloadError
+from anomaly_lab.installation import DISTRIBUTION
 from anomaly_lab.lessons.checks import OPEN, RIGHT, WORDS, WRONG
 from anomaly_lab.lessons.notebooks import ENVIRONMENT, PLACEHOLDER, blank, said, solved
 from anomaly_lab.lessons.source import Exercise, Lesson, LessonError
@@ -340,7 +341,7 @@ def _brought() -> list[list[str]]:
     )
 
 
-def installed_versions(package: str = "anomaly-lab") -> dict[str, str]:
+def installed_versions(package: str = DISTRIBUTION) -> dict[str, str]:
     """Return the versions of everything installed that a package needs, sorted by name."""
     found: dict[str, str] = {}
     todo = [package]

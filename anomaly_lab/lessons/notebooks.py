@@ -26,6 +26,7 @@ _BLANK = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.MULTILIN
 _MARKERS = re.compile(r"^ *# (BEGIN|END) SOLUTION\n?|  # SOLUTION$", re.MULTILINE)
 _VALUE = re.compile(r"= .*  # SOLUTION$", re.MULTILINE)
 _PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./([^)#]*?)\.(?:md|ipynb)(#[^)]*)?\)")
+_HOW_TO_WORK = "[Work on it in your notebook](../start.md#do-an-exercise)"
 _KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -51,7 +52,7 @@ def said(prose: str) -> str:
     return f'Markdown(rf"""\n{text}\n""")'
 
 
-def student(lesson: Lesson, site: str | None = None) -> NotebookNode:
+def student(lesson: Lesson, site: str | None = None, install: str | None = None) -> NotebookNode:
     """Return the notebook that a student works in: blanks, no outputs, no solutions.
 
     Parameters
@@ -60,12 +61,14 @@ def student(lesson: Lesson, site: str | None = None) -> NotebookNode:
         What to make it of.
     site : str, optional
         The address of the site that links lead to; without it they are left out.
+    install : str, optional
+        The command that installs what the notebook needs, for one that comes without the package.
 
     Returns
     -------
     NotebookNode
     """
-    cells = [new_markdown_cell(_opening(lesson)), new_code_cell(_STUDENT_SETUP)]
+    cells = [new_markdown_cell(_opening(lesson, install)), new_code_cell(_STUDENT_SETUP)]
     cells += [cell for block in lesson.blocks for cell in _for_student(block, site)]
     return _notebook(lesson, cells)
 
@@ -76,12 +79,12 @@ from IPython.display import Markdown
 from anomaly_lab.lessons import check"""
 
 
-def _opening(lesson: Lesson) -> str:
+def _opening(lesson: Lesson, install: str | None) -> str:
     aims = "\n".join(f"- {aim}" for aim in lesson.objectives)
     return (
         f"# {lesson.number} {lesson.title}\n\nAfter this lesson you can\n\n{aims}\n\n"
         "Run the cells from top to bottom (Shift+Enter). Where it says **Predict**, answer before "
-        'you go on. This needs `python -m pip install "anomaly-lab[lab]"`.'
+        "you go on." + (f" This needs `{install}`." if install else "")
     )
 
 
@@ -147,6 +150,7 @@ def page(
             cells += [prose(cell) for cell in block.tagged("exercise", "markdown")]
             cells += [new_code_cell(blank(cell.source)) for cell in block.tagged("exercise")]
             cells.append(new_code_cell(f'check("{block.name}")'))
+            cells.append(new_markdown_cell(_HOW_TO_WORK))
             cells += [code(cell, "solution") for cell in block.tagged("exercise")]
             cells += [prose(cell, "solution") for cell in block.tagged("solution", "markdown")]
         elif block.kind == "markdown":

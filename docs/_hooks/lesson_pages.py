@@ -14,6 +14,7 @@ from typing import Any
 import explorable_blocks
 import markup
 import nbformat
+import package
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -54,14 +55,15 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for problem in [problem for lesson in taught for problem in problems(lesson)]:
         log.warning(problem)  # strict builds fail
     runs = run_all([*taught, *computed], progress=_tell)
-    build = begin(config)
+    build = begin(config, package.publish(files, config))
     explorable_blocks.publish(files, config)
     for lesson, run in zip([*taught, *computed], runs, strict=True):
         name = f"learn/{lesson.slug}" if lesson in taught else lesson.slug[3:]
         build.pages[f"{name}.ipynb"] = shown = LessonPage(lesson, run, lesson in taught)
         _add_page(name, shown, files, config)
         if shown.teaches:
-            notebook = json.dumps(make.student(lesson, config.site_url), indent=1)
+            install = f"python -m pip install {build.wheel.requirement('lab')}"
+            notebook = json.dumps(make.student(lesson, config.site_url, install), indent=1)
             address = f"notebooks/{lesson.slug}.ipynb"
             files.append(File.generated(config, address, content=notebook))
 
@@ -101,6 +103,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 def _with_figures(html: str, page: Page, build: Build) -> str:
     address = page.file.src_uri
     whole = explorable_blocks.put(markup.finish(html), address, build)
+    whole = package.put(whole, page.url, build.wheel)
     return markup.put_figures(whole, address, build.figures)
 
 
@@ -118,6 +121,7 @@ def _framed(body: str, shown: LessonPage, build: Build, page: Page, files: Files
         minutes=minutes(lesson),
         exercise_minutes=exercise_minutes(lesson),
         notebook=_url(f"notebooks/{lesson.slug}.ipynb", page, files),
+        start=_url("start.md", page, files),
         datasets=_url("datasets.md", page, files),
         missing=shown.run.missing,
         uses=[(name, name.split(".")[-1]) for name in lesson.uses],

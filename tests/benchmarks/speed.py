@@ -3,7 +3,7 @@
     python tests/benchmarks/speed.py [imports epoch fit memory compare fits]
 
 ``epoch`` and ``fit`` compare with PyOD where it can be imported by this Python, or by the one that
-``PYOD_PYTHON`` names (``python -m pip install "anomaly-lab[benchmarks]"``). Run nothing else
+``PYOD_PYTHON`` names (``python -m pip install "anomaly-lab-kit[benchmarks]"``). Run nothing else
 meanwhile.
 """
 
