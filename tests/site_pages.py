@@ -16,7 +16,7 @@ from anomaly_lab.lessons import lessons
 
 # Two groups of pages have tests of their own; tests/test_site.py looks at all the others.
 LESSONS = [f"learn/{lesson.slug}" for lesson in lessons()]
-LEARN = [*LESSONS, "threshold_explorer"]
+LEARN = [*LESSONS, "threshold_explorer", "heartbeat", "index"]
 GALLERY = ["gallery", *(f"gallery/{name}" for name in all_detectors())]
 
 

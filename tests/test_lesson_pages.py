@@ -22,6 +22,8 @@ PLACES = {
     "learn/05_reconstruction_error": ["draw"],
     "learn/06_choosing_the_threshold": ["threshold"],
     "threshold_explorer": ["threshold"],
+    "heartbeat": ["heartbeat"],
+    "index": ["heartbeat"],
 }
 NEEDED = {"learn/05_reconstruction_error": "ecg5000"}
 NEEDED |= {"learn/06_choosing_the_threshold": "card_transactions"}

@@ -7,6 +7,7 @@ the Python that makes its data, its script and its style.
 from anomaly_lab.explorables.explorable import MIME, STILL, Explorable, assets
 from anomaly_lab.explorables.kinds.bottleneck import bottleneck
 from anomaly_lab.explorables.kinds.draw import draw
+from anomaly_lab.explorables.kinds.heartbeat import heartbeat
 from anomaly_lab.explorables.kinds.line_and_curve import line_and_curve
 from anomaly_lab.explorables.kinds.threshold import Scores, threshold
 from anomaly_lab.explorables.networks import layers, numbers, rounded
@@ -19,6 +20,7 @@ __all__ = [
     "assets",
     "bottleneck",
     "draw",
+    "heartbeat",
     "layers",
     "line_and_curve",
     "numbers",

@@ -108,13 +108,20 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Fill in the version of the package, and those that the site is built with."""
+    """Fill in versions, and how much there is to learn."""
     table = "\n".join(f"| {name} | {version} |" for name, version in installed_versions().items())
     python = ".".join(map(str, sys.version_info[:3]))
     built_with = f"| package | version |\n|---|---|\n| Python | {python} |\n{table}"
-    return markdown.replace("<!-- versions -->", built_with).replace(
-        "<!-- version -->", __version__
-    )
+    taught = lessons()
+    reading = [minutes(lesson) for lesson in taught]
+    facts = {
+        "versions": built_with,
+        "version": __version__,
+        "lessons": len(taught),
+        "minutes": f"{min(reading)} to {max(reading)}" if reading else "",
+        "hours": round((sum(reading) + sum(map(exercise_minutes, taught))) / 60),
+    }
+    return re.sub(r"<!-- (\w+) -->", lambda mark: str(facts.get(mark[1], mark[0])), markdown)
 
 
 def _add(
