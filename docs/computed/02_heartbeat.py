@@ -8,8 +8,8 @@
 # %% [markdown]
 # # The picture on Home
 #
-# What stands on the [home page](index.md), and the code that made it: a network that has seen normal
-# heartbeats only, and beats that it has not seen, a few of them abnormal.
+# What stands on the [home page](index.md), and the code that made it: a network that has seen
+# normal heartbeats only, and beats that it has not seen, a few of them abnormal.
 
 # %%
 import matplotlib.pyplot as plt
@@ -24,11 +24,6 @@ parts = split(datasets.load("heartbeats_simulated"), seed=0)
 network = AutoencoderDetector(random_state=0).fit(parts.fit)
 cutoff = Quantile(0.95).fit(network.anomaly_score(parts.calibrate)).cutoff_
 
-# %% [markdown]
-# The cutoff lets one in twenty normal beats pass above it, by beats that the network was not fitted
-# on. Of the test beats, {{ len(normal) }} normal and {{ len(abnormal) }} abnormal ones are shown, drawn
-# at random.
-
 # %%
 rng = np.random.default_rng(0)
 normal = rng.choice(np.flatnonzero(parts.test_labels == 0), 48, replace=False)
@@ -38,6 +33,11 @@ beats = parts.test.to_numpy()[shown]
 labels = parts.test_labels[shown]
 rebuilt = network.reconstruct(beats)
 scores = network.anomaly_score(beats)
+
+# %% [markdown]
+# The cutoff has one in twenty of the calibration beats above it: normal ones, not among those that
+# the network was fitted on. Of the test beats, {{ len(normal) }} normal and {{ len(abnormal) }}
+# abnormal ones are shown, drawn at random.
 
 # %% tags=["claim"]
 flagged = scores > cutoff
@@ -66,5 +66,5 @@ alt = (
 explorables.heartbeat(beats, rebuilt, scores, labels, cutoff, Picture(left, alt))
 
 # %% [markdown]
-# [Lesson 05](learn/05_reconstruction_error.ipynb) builds it step by step on real heartbeats, and says
-# when it fails; [lesson 06](learn/06_choosing_the_threshold.ipynb) is about the line.
+# [Lesson 05](learn/05_reconstruction_error.ipynb) builds it step by step on real heartbeats, and
+# says when it fails; [lesson 06](learn/06_choosing_the_threshold.ipynb) is about the line.
