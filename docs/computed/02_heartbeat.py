@@ -29,8 +29,7 @@ rng = np.random.default_rng(0)
 normal = rng.choice(np.flatnonzero(parts.test_labels == 0), 48, replace=False)
 abnormal = rng.choice(np.flatnonzero(parts.test_labels == 1), 12, replace=False)
 shown = rng.permutation([*normal, *abnormal])
-beats = parts.test.to_numpy()[shown]
-labels = parts.test_labels[shown]
+beats, labels = parts.test.iloc[shown], parts.test_labels[shown]
 rebuilt = network.reconstruct(beats)
 scores = network.anomaly_score(beats)
 
@@ -48,8 +47,9 @@ assert not (scores[labels == 1].min() > scores[labels == 0].max()), "no cutoff p
 # %% tags=["fold"]
 fig, (left, right) = plt.subplots(2, 1, figsize=(6.4, 4), height_ratios=(2, 1))
 row = scores.argsort()[-3]
-left.fill_between(range(140), beats[row], rebuilt[row], color="#aa4499", alpha=0.25, linewidth=0)
-left.plot(beats[row], color="black")
+beat = beats.iloc[row].to_numpy()
+left.fill_between(range(140), beat, rebuilt[row], color="#aa4499", alpha=0.25, linewidth=0)
+left.plot(beat, color="black")
 left.plot(rebuilt[row], color="#aa4499", linestyle=(0, (5, 3)))
 left.set(title="one heartbeat, and what the network makes of it", ylabel="millivolts", xticks=[])
 for label, colour, mark in ((0, NORMAL, "o"), (1, ANOMALY, "^")):
@@ -63,7 +63,7 @@ alt = (
     f"{len(abnormal)} abnormal beats above it, and {flagged[labels == 0].sum()} of {len(normal)} "
     "normal ones."
 )
-explorables.heartbeat(beats, rebuilt, scores, labels, cutoff, Picture(left, alt))
+explorables.heartbeat(beats.to_numpy(), rebuilt, scores, labels, cutoff, Picture(left, alt))
 
 # %% [markdown]
 # [Lesson 05](learn/05_reconstruction_error.ipynb) builds it step by step on real heartbeats, and
