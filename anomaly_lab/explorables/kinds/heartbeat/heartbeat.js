@@ -16,7 +16,7 @@ explorables.kinds.heartbeat = (holder, data) => {
   for (const value of beats) { least = Math.min(least, value); most = Math.max(most, value) }
   const points = (values, i) => Array.from({ length: LENGTH }, (_, t) => [
     PLOT.edge + (PLOT.width - 2 * PLOT.edge) * t / (LENGTH - 1),
-    PLOT.edge + (PLOT.height - 2 * PLOT.edge) * place(values[i * LENGTH + t], most, least),
+    PLOT.edge + (PLOT.height - 2 * PLOT.edge) * (1 - place(values[i * LENGTH + t], least, most)),
   ].map(at => at.toFixed(1)).join(" "))
   const lost = svg("path", { class: "lost" }), back = svg("path", { class: "back" })
   const beat = svg("path", { class: "beat" })
@@ -25,12 +25,12 @@ explorables.kinds.heartbeat = (holder, data) => {
   }, lost, back, beat)
 
   // The scores: a mark a beat, those of nearly one score above each other.
-  const SIDE = 6, TOP = 34
+  const TOP = 30
   const axis = svg("path", { class: "axis" })
   const marks = scores.map((_, i) => svg("path", {
     class: abnormal[i] ? "abnormal" : "normal", click: () => state.change({ beat: i + 1 }),
   }))
-  const chosen = svg("circle", { class: "chosen", r: SIDE + 2 })
+  const chosen = svg("circle", { class: "chosen", })
   const label = svg("text", { y: 12, "text-anchor": "middle" })
   const handle = svg("g", { class: "handle" })
   const ends = [["start", "like the others"], ["end", "unlike them"]].map(([anchor, words]) =>
@@ -38,30 +38,33 @@ explorables.kinds.heartbeat = (holder, data) => {
   const plane = svg("rect", { class: "reach" })
   const line = svg("svg", { class: "scores", role: "group", "aria-label": "Anomaly scores of the beats" },
     plane, axis, ...ends, ...marks, chosen, label, handle)
-  let width = 0, base = 0, spots = []
-  const x = score => SIDE + 4 + (width - 2 * SIDE - 8) * place(score, low, high, true)
-  const score = at => low * (high / low) ** clip((at - SIDE - 4) / (width - 2 * SIDE - 8), 0, 1)
+  const EDGE = 10
+  let width = 0, spots = []
+  const x = score => EDGE + (width - 2 * EDGE) * place(score, low, high, true)
+  const score = at => low * (high / low) ** clip((at - EDGE) / (width - 2 * EDGE), 0, 1)
 
   const lay = wide => {
     width = wide
+    const side = wide < 450 ? 4 : 6, r = side - 1
     const stacks = new Map()
     const levels = order.map(i => {
-      const column = Math.round(x(scores[i]) / (2 * SIDE))
+      const column = Math.round(x(scores[i]) / (2 * side))
       stacks.set(column, (stacks.get(column) ?? 0) + 1)
       return [i, stacks.get(column) - 1]
     })
-    base = TOP + 2 * SIDE * Math.max(...stacks.values())
-    for (const [i, level] of levels) spots[i] = [x(scores[i]), base - SIDE - 2 * SIDE * level]
+    const base = TOP + 2 * side * Math.max(...stacks.values())
+    for (const [i, level] of levels) spots[i] = [x(scores[i]), base - side - 2 * side * level]
     marks.forEach((mark, i) => {
       const [across, down] = spots[i].map(at => at.toFixed(1))
       set(mark, { d: abnormal[i]
-        ? `M${across} ${down - SIDE}l${SIDE} ${1.7 * SIDE}h${-2 * SIDE}Z`
-        : `M${across - SIDE + 1.5} ${down}a${SIDE - 1.5} ${SIDE - 1.5} 0 1 0 ${2 * SIDE - 3} 0a${SIDE - 1.5} ${SIDE - 1.5} 0 1 0 ${3 - 2 * SIDE} 0` })
+        ? `M${across} ${down - side}l${side} ${1.8 * side}h${-2 * side}Z`
+        : `M${across - r} ${down}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0` })
     })
-    set(line, { viewBox: `0 0 ${width} ${base + 20}` })
+    set(chosen, { r: side + 3 })
+    set(line, { viewBox: `0 0 ${width} ${base + 28}` })
     set(axis, { d: `M0 ${base + 2}H${width}` })
-    set(plane, { width, height: base + 20 })
-    ends.forEach((end, which) => set(end, { x: which * width, y: base + 16 }))
+    set(plane, { width, height: base + 28 })
+    ends.forEach((end, which) => set(end, { x: which * width, y: base + 24 }))
     const middle = base + 2
     handle.replaceChildren(
       svg("rect", { class: "reach", x: -22, y: 16, width: 44, height: base + 4 }),
@@ -78,20 +81,20 @@ explorables.kinds.heartbeat = (holder, data) => {
   }
   const verdict = cutoff => {
     const { found, alarms } = counts(cutoff)
-    const told = `At this cutoff ${found} of ${total.abnormal} abnormal beats are flagged, and ` +
+    const words = `At this cutoff ${found} of ${total.abnormal} abnormal beats are flagged, and ` +
       `${alarms} of ${total.normal} normal ones with them.`
-    if (found === total.abnormal && !alarms) return `${told} That is all of them and nothing else.`
-    if (found === total.abnormal) return `${told} You find all of them. Can you pay less for it?`
-    if (!alarms) return `${told} No false alarm. Can you miss fewer?`
-    return told
+    if (found === total.abnormal && !alarms) return `${words} That is all of them and nothing else.`
+    if (found === total.abnormal) return `${words} You find all of them. Can you pay less for it?`
+    if (!alarms) return `${words} No false alarm. Can you miss fewer?`
+    return words
   }
 
-  const told = html("p", { class: "verdict" }), seen = html("p", { class: "seen" })
+  const judged = html("p", { class: "verdict" }), seen = html("p", { class: "seen" })
   const step = by => {
     const at = order.indexOf(state.values.beat - 1)
     state.change({ beat: 1 + order[clip(at + by, 0, order.length - 1)] })
   }
-  const buttons = [["Previous", -1], ["Next", 1]].map(([words, by]) =>
+  const buttons = [["Back", -1], ["Next", 1]].map(([words, by]) =>
     html("button", { type: "button", click: () => step(by) }, words))
 
   const tell = slider(handle, {
@@ -113,12 +116,12 @@ explorables.kinds.heartbeat = (holder, data) => {
     set(back, { d: `M${returned.join("L")}` })
     set(lost, { d: `M${there.join("L")}L${[...returned].reverse().join("L")}Z` })
     const words = `This beat is ${abnormal[i] ? "abnormal" : "normal"}. What the network gets wrong ` +
-      `makes its score ${short(scores[i])}: ${above ? "flagged" : "not flagged"}.`
+      `makes its score, ${short(scores[i])}: ${above ? "flagged" : "not flagged"}.`
     seen.textContent = words
-    told.textContent = verdict(values.cutoff)
+    judged.textContent = verdict(values.cutoff)
     set(curves, { "aria-label": `${words} The filled area is what the network got wrong.` })
     follow(values)
-    return `${words} ${told.textContent}`
+    return `${words} ${judged.textContent}`
   }
   const follow = values => {
     const [across, down] = spots[values.beat - 1]
@@ -134,14 +137,14 @@ explorables.kinds.heartbeat = (holder, data) => {
   const swatch = (name, words) => html("span", { class: `swatch ${name}` }, words)
   let state
   const parts = {
-    beat: html("div", {}, seen, curves, html("p", { class: "row" }, swatch("beat", "the beat"),
-      swatch("back", "what the network makes of it"), ...buttons)),
-    scores: html("div", {}, line, html("p", { class: "row" }, swatch("normal", "normal"),
-      swatch("abnormal", "abnormal"))),
-    verdict: told,
+    beat: html("div", {}, seen, curves, html("p", { class: "row" },
+      swatch("beat", "the beat"), swatch("back", "rebuilt by the network"))),
+    scores: html("div", {}, line, html("p", { class: "row" },
+      swatch("normal", "normal"), swatch("abnormal", "abnormal"), ...buttons)),
+    verdict: judged,
   }
   state = begin(holder, {
-    kind: "heartbeat", title: "Which of these heartbeats is not like the others?", parts, usual, show,
+    kind: "heartbeat", title: "Which beats do not belong?", parts, usual, show,
     valid: ({ beat, cutoff }) => ({
       beat: Number.isInteger(beat) && beat >= 1 && beat <= scores.length ? beat : usual.beat,
       cutoff: clip(cutoff, low, high),
