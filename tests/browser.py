@@ -50,6 +50,9 @@ _CONTRAST = """async () => {
   }
   return looks.size ? violations([...looks.values()], { runOnly: ["color-contrast"] }) : []
 }"""
+_CUT = """() => [...document.querySelectorAll("pre > code")]
+  .filter(code => code.checkVisibility() && !code.closest(".language-text"))
+  .filter(code => code.scrollWidth > code.clientWidth + 1).map(code => code.textContent)"""
 _STRUCTURE = "() => violations(document, { rules: { 'color-contrast': { enabled: false } } })"
 _SERIOUS = """
 window.violations = async (where, options) => {
@@ -69,6 +72,7 @@ _DARK = """() => {
   return Promise.allSettled(slow.map(one => one.finished))
     .then(() => !themed || themed.dataset.mdColorScheme === "slate")
 }"""
+_ANSWERS = "localStorage.setItem('anomaly_lab.show-everything', 'yes')"
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -113,6 +117,7 @@ class Visit:
             self.resize(size)
             if self.overflow() > 0:
                 yield f"{self.overflow()} px wider than a window of {size[0]} px"
+            yield from (f"cut off at {size[0]} px: {code}" for code in self.page.evaluate(_CUT))
         yield from self.violations()
         yield from self.violations_in_the_dark()
         yield from (f"asks for {url}" for url in self.foreign())
@@ -141,13 +146,20 @@ def visit(
     url: str,
     size: tuple[int, int] = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
+    *,
+    answers: bool = True,
 ) -> Iterator[Visit]:
-    """Open a page in a window of `size` pixels and wait until it has loaded."""
+    """Open a page in a window of `size` pixels and wait until it has loaded.
+
+    With what follows a question to predict, as for a reader who asked to be shown everything.
+    """
     width, height = size
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
     )
     try:
+        if answers:
+            context.add_init_script(_ANSWERS)
         seen = Visit(context.new_page())
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))

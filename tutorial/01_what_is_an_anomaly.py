@@ -35,9 +35,6 @@ plt.style.use(STYLE)
 # A sensor notes the temperature of a greenhouse every ten minutes. We simulate it: a daily cycle,
 # coldest at night and warmest in the afternoon, plus noise. Then we spoil four days in three
 # places. (The code is folded because it gives the places away.)
-#
-# > **Predict.** Look at the four days. Where are the three things that are wrong? Which of them
-# > could you still find if you got the same readings in random order?
 
 
 # %% tags=["fold"]
@@ -70,6 +67,10 @@ show(
     "stands far above all others, one in the second night stands far above its neighbours, and in "
     "the third afternoon the noise stops for a while.",
 )
+
+# %% [markdown]
+# > **Predict.** Look at the four days. Where are the three things that are wrong? Which of them
+# > could you still find if you got the same readings in random order?
 
 # %% [markdown]
 # ## Three kinds of anomaly

@@ -21,11 +21,13 @@ from anomaly_lab.lessons.source import Cell, Exercise, Lesson
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 EXERCISE = "anomaly_lab_exercise"  # in the metadata of a student's cells: whose they are
 LESSON = "anomaly_lab_lesson"  # in that of the notebook
+PREDICT = "> **Predict.**"  # where a reader is to guess before reading on
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 _BLANK = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.MULTILINE | re.DOTALL)
 _MARKERS = re.compile(r"^ *# (BEGIN|END) SOLUTION\n?|  # SOLUTION$", re.MULTILINE)
 _VALUE = re.compile(r"= .*  # SOLUTION$", re.MULTILINE)
 _PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./([^)#]*?)\.(?:md|ipynb)(#[^)]*)?\)")
+_GUESS = "*My guess (double-click, and write it down before you run what follows):*"
 _HOW_TO_WORK = "[Work on it in your notebook](../start.md#do-an-exercise)"
 _KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -99,6 +101,8 @@ def _for_student(block: Cell | Exercise, site: str | None) -> Iterator[NotebookN
         yield _folded(block.source) if block.tag == "fold" else new_code_cell(block.source)
     elif block.kind == "markdown":
         yield _prose(block, site)
+        if PREDICT in block.source:
+            yield new_markdown_cell(_GUESS)
 
 
 def _prose(cell: Cell, site: str | None) -> NotebookNode:
