@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Locator, expect
 from anomaly_lab.lessons import find, lessons
 from anomaly_lab.lessons.notebooks import PREDICT, student
 
+ANSWER = "blockquote.predict >> nth=1 >> xpath=following-sibling::*[1]"
 PAGE = "learn/01_what_is_an_anomaly.html"
-pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -28,9 +28,10 @@ def question(seen: Visit) -> Locator:
 
 
 def answer(seen: Visit) -> Locator:
-    return seen.page.locator("blockquote.predict >> nth=1 >> xpath=following-sibling::*[1]")
+    return seen.page.locator(ANSWER)
 
 
+@needs_chromium
 def test_a_guess_comes_before_the_answer_and_stays(opened: Visit) -> None:
     expect(answer(opened)).to_be_hidden()
     question(opened).get_by_role("button", name="Keep it").click()  # with nothing written
@@ -48,6 +49,7 @@ def test_a_guess_comes_before_the_answer_and_stays(opened: Visit) -> None:
     assert not opened.errors
 
 
+@needs_chromium
 def test_it_can_be_skipped_once_or_for_good(opened: Visit) -> None:
     everything = opened.page.locator(".to-come")
     before = everything.count()
@@ -61,6 +63,7 @@ def test_it_can_be_skipped_once_or_for_good(opened: Visit) -> None:
     assert everything.count() == 0
 
 
+@needs_chromium
 def test_a_link_into_an_answer_shows_it(opened: Visit) -> None:
     hidden = opened.page.locator("h2.to-come[id], .to-come [id]:not(svg *)").first
     name = hidden.get_attribute("id")
@@ -69,11 +72,13 @@ def test_a_link_into_an_answer_shows_it(opened: Visit) -> None:
     assert opened.page.locator(".to-come").count() > 0
 
 
+@needs_chromium
 def test_readers_see_no_fault_while_answers_are_to_come(opened: Visit) -> None:
     assert opened.page.locator(".to-come").count() > 0
     assert list(opened.faults()) == []
 
 
+@needs_chromium
 def test_everything_is_printed_and_there_without_scripts(opened: Visit, browser: Browser) -> None:
     opened.page.emulate_media(media="print")
     expect(answer(opened)).to_be_visible()
