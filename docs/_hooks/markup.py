@@ -20,7 +20,7 @@ _VERBATIM = {"code", "pre", "script", "style", "math", "svg"}
 _FIGURE = '<figure class="picture">'
 _WHOLE = re.compile(re.escape(_FIGURE) + ".*?</figure>", re.DOTALL)
 _MARK = re.compile(r'<p data-figure="([^"]+)"></p>')
-_WIDE = 560  # pixels; a figure wider than this scrolls sideways on a phone
+_WIDE = 560  # pixels; a figure wider than this is too small on a phone until it is tapped
 
 
 def take_figures(notebook: NotebookNode, page: str) -> dict[str, str]:
