@@ -1158,16 +1158,18 @@ def test_words_are_those_that_are_read(tmp_path: Path) -> None:
     assert words(write(tmp_path, f"{FRONT}# %% [markdown]\n{prose}{code}")) == 2 + 6 + 1 + 2
 
 
-def test_minutes_are_of_words_code_and_figures(tmp_path: Path) -> None:
-    def lesson(words: int, lines: int, figures: int) -> Lesson:
-        text = f"{FRONT}# %% [markdown]\n" + "# word\n" * words
+def test_minutes_are_of_words_code_figures_and_guesses(tmp_path: Path) -> None:
+    def lesson(words: int, lines: int, figures: int, guesses: int = 0) -> Lesson:
+        text = f"{FRONT}# %% [markdown]\n" + "# word\n" * (words - guesses)
+        text += "\n# %% [markdown]\n# > **Predict.**\n" * guesses
         code = "\n# %%\n" + "x = 1\n" * lines + '\n# %% tags=["fold"]\n' + "show()\n" * figures
         return write(tmp_path, text + code)
 
-    assert minutes(lesson(400, 15, 3)) == 2 + 1 + 1
-    assert minutes(lesson(401, 15, 3)) == 5
-    assert minutes(lesson(400, 16, 3)) == 5
-    assert minutes(lesson(400, 15, 4)) == 5
+    assert minutes(lesson(276, 10, 3)) == 2 + 1 + 3
+    assert minutes(lesson(277, 10, 3)) == 7
+    assert minutes(lesson(276, 11, 3)) == 7
+    assert minutes(lesson(276, 10, 4)) == 7
+    assert minutes(lesson(276, 10, 3, guesses=2)) == 8
 
 
 def test_minutes_of_exercises_are_added_up(small: Lesson) -> None:

@@ -185,7 +185,7 @@ def check_1(reconstruct):
             "right up to a constant: which mean is subtracted, and is it added again?"
         )
         assert np.allclose((result - center) @ rest, 0), (
-            f"the reconstructions do not lie on the line or plane of the first {k} directions"
+            f"the reconstructions do not lie on the line or plane that loses least for k = {k}"
         )
         assert np.allclose(result, wanted), "on the plane, but not at the nearest point to the row"
 

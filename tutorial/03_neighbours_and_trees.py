@@ -300,10 +300,10 @@ assert 0.5 < first < 0.95, "the row apart is first in most trees, not in all"
 #
 # This is the *isolation forest* of [Liu, Ting and Zhou
 # (2008)](https://doi.org/10.1109/ICDM.2008.17). To compare rows across data sets they turn the mean
-# depth $\bar h$ into the score $2^{-\bar h / c}$, where $c$ is the depth to expect of as many rows
-# in random order: a score of 0.5 is ordinary, near 1 is soon alone. Each tree of the package's
-# `IsolationForestDetector` sees at most 256 rows, drawn at random, and stops after $\log_2$ of that
-# many cuts, since only short ways matter.
+# depth $\bar h$ into the score $2^{-\bar h / c}$, where $c$ is the mean depth in a
+# tree that parts as many rows at places drawn at random: a score of 0.5 is ordinary, near 1 is soon
+# alone. Each tree of the package's `IsolationForestDetector` sees at most 256 rows, drawn at
+# random, and stops after $\log_2$ of that many cuts, since only short ways matter.
 
 # %%
 detector = IsolationForestDetector(n_estimators=500).fit(handful)

@@ -448,7 +448,7 @@ assert angles["error / PCA's"].between(0.99999, 1.001).all(), "and the error is 
 
 # %% [markdown]
 # The same subspace in {{ same_subspace }} of {{ len(angles) }} runs: the angle is at most
-# {{ angles['subspaces'].max():.1f}} degrees, where four directions drawn at random make
+# {{ angles['subspaces'].max():.2f}} degrees, where four directions drawn at random make
 # {{ angle_by_chance:.0f}}. The error on the fitting rows is above PCA's by at most
 # {{ angles["error / PCA's"].max() - 1:.2%}}. The same *axes* it is not: even the closest pair of a
 # code unit and a component is {{ angles['nearest single directions'].min():.0f}} degrees apart. Any

@@ -594,7 +594,7 @@ for rule in [thresholds.Quantile(0.95), *bell, thresholds.POT(0.05, level=0.9), 
         "frauds caught": at.recall,
     }
 rules = pd.DataFrame(table).T.astype(float)
-rules.round(3)
+rules.round(3).astype(object).fillna("no promise")
 
 # %% tags=["hide"]
 unchanged = np.array_equal(model.anomaly_score(parts.test), test["autoencoder"])
