@@ -122,7 +122,11 @@ assert (residuals**2).sum() <= lost.min() + 1e-9, "lesson 02: no other line lose
 # The share that is kept is called the [**explained
 # variance**](../glossary.md#explained-variance). Of all lines through the mean, the first direction
 # explains most, and so loses least: turn the line degree by degree, and none of the
-# {{ len(angles) }} lines leaves a smaller sum of squared residuals. The directions are the
+# {{ len(angles) }} lines leaves a smaller sum of squared residuals,
+#
+# $$\sum_i \lVert (x_i - \bar{x}) - W^\top W (x_i - \bar{x}) \rVert^2 ,$$
+#
+# where the rows of $W$ are the directions that are kept. The directions are the
 # [**principal components**](../glossary.md#principal-component), the method is
 # [PCA](../glossary.md#pca), principal component analysis
 # ([Jolliffe and Cadima 2016](https://doi.org/10.1098/rsta.2015.0202)).
@@ -299,8 +303,12 @@ assert B[0] > normal[:, 0].max(), "lesson 02: B turns faster than any fitting ro
 # sum of both parts sees B, but in it the small residual of A drowns in the large spread along the
 # line.
 #
-# There is a way to have both: measure each direction in units of its own spread, square, and add.
-# That is the [Mahalanobis distance](../glossary.md#mahalanobis-distance),
+# There is a way to have both: measure each direction, of all $d$, in units of its own spread $s_j$,
+# square, and add,
+#
+# $$\sum_{j=1}^{d} \left( \frac{w_j^\top (x - \bar{x})}{s_j} \right)^2 .$$
+#
+# That is the square of the [Mahalanobis distance](../glossary.md#mahalanobis-distance),
 # `PCADetector(distance="mahalanobis")`; it flags A in {{ catches.loc["Mahalanobis", "A"] }} and B
 # in {{ catches.loc["Mahalanobis", "B"] }} of {{ seeds }}. Process engineers often keep two charts
 # instead, one for each part ([Jackson and Mudholkar

@@ -158,11 +158,14 @@ history = train(encoder, decoder, fit_rows, held_back=held_back)
 #
 # **Training** starts from random weights and makes one number small, the
 # [loss](../glossary.md#loss): here the mean squared difference between the pixels that went in and
-# those that came out. A step takes a [batch](../glossary.md#batch) of rows, computes in which
-# direction each weight would lower their loss, and moves all weights a little that way. This is
-# [gradient descent](../glossary.md#gradient-descent); `Adam` is a variant that sets the size of the
-# steps. One pass over all fitting rows is an [epoch](../glossary.md#epoch). Nobody tells the
-# network what a digit is, and no label is used.
+# those that came out,
+#
+# $$\frac{1}{n d} \sum_{i=1}^{n} \lVert x_i - g(f(x_i)) \rVert^2 ,$$
+#
+# with encoder $f$ and decoder $g$. A step takes a [batch](../glossary.md#batch) of rows, computes
+# which way each weight lowers their loss, and moves all weights a little that way. This is
+# [gradient descent](../glossary.md#gradient-descent); `Adam` also sets the size of the steps. One
+# pass over all fitting rows is an [epoch](../glossary.md#epoch). No label is used.
 
 # %% tags=["fold"]
 figure, ax = plt.subplots(figsize=(5.4, 2.9))

@@ -153,7 +153,11 @@ low, high = model.detector_.error_scale_.min(), model.detector_.error_scale_.max
 # %% [markdown]
 # The mean of all {{ len(by_hand) }} ratios is {{ by_hand.mean():.2f}}. That is the package's score
 # of this beat, to the last digit: the [reconstruction error](../glossary.md#reconstruction-error),
-# counted in units of what is usual. Without the division it would be the plain [mean squared
+# counted in units of what is usual,
+#
+# $$\frac{1}{d} \sum_{j=1}^{d} \frac{(x_j - \hat{x}_j)^2}{e_j} .$$
+#
+# Without the division it would be the plain [mean squared
 # error](../glossary.md#mean-squared-error).
 #
 # Why divide? Some moments are hard to rebuild even for normal beats; here the typical error runs

@@ -106,7 +106,8 @@ assert rule.cutoff_ == cutoff, "lesson 06 says the three lines are Quantile"
 # $(n+1-r)/(n+1)$, and the rounding up in `rank` makes that at most `1 - level` ([Vovk, Gammerman
 # and Shafer 2005](https://doi.org/10.1007/b106715) built *conformal prediction* on this; with
 # calibration rows set apart it is called *split* conformal). It needs no bell curve and no good
-# detector. It needs fresh normal rows that are *exchangeable* with the calibration rows: shuffle
+# detector; but since no rank is above $n$, it can promise no rate below $1/(n+1)$. It needs fresh
+# normal rows that are *exchangeable* with the calibration rows: shuffle
 # both together, and nothing tells them apart. (Equal scores only make alarms rarer.)
 
 # %% tags=["fold"]
@@ -288,7 +289,11 @@ prices = [2, 10, 50]
 # ## What a miss costs
 #
 # Suppose you know the price: a miss costs as much as $c$ false alarms. Then each cutoff has a
-# [cost](../glossary.md#cost), and one cutoff is the cheapest. To count misses you need labels, so
+# [cost](../glossary.md#cost),
+#
+# $$\text{cost} = \text{false alarms} + c \cdot \text{misses} ,$$
+#
+# and one cutoff is the cheapest. To count misses you need labels, so
 # this is the work of the [validation rows](../glossary.md#validation-rows): labelled, and set apart
 # from the test rows.
 #
@@ -684,8 +689,9 @@ assert tail.shape > 0.5, "lesson 06 says the fitted tail has no variance"
 # - **Quantile** assumes that calibration rows are normal and exchangeable with those to come. It
 #   fails with anomalies among them, and refuses when they are too few.
 # - **MeanStd** assumes scores like a bell curve. It fails on skewed scores, in both directions.
-# - **MAD**, median plus $k$ times the [median absolute deviation](../glossary.md#mad), assumes a
-#   symmetric bulk, and is hardly moved by outliers ([Leys et al.
+# - **MAD**, $\text{median} + k \cdot 1.4826 \cdot \text{MAD}$ with the [median absolute
+#   deviation](../glossary.md#mad) (the factor makes it the standard deviation of a bell curve),
+#   assumes a symmetric bulk, and is hardly moved by outliers ([Leys et al.
 #   2013](https://doi.org/10.1016/j.jesp.2013.03.013)). On these skewed scores it flags
 #   {{ mad_at_5.min():.0%}} to {{ mad_at_5.max():.0%}} where {{ rates[0]:.0%}} was the aim.
 # - **POT** ([Siffer et al. 2017](https://doi.org/10.1145/3097983.3098144)) fits a [tail
