@@ -11,7 +11,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from anomaly_lab.cli.terminal import err, out, progress_bar
+from anomaly_lab.cli.terminal import err, out, progress_bar, say
 from anomaly_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ def compare(
     the test rows alone.
     """
     from anomaly_lab import comparison, paths
+    from anomaly_lab.datasets.download import places
     from anomaly_lab.detectors import get_detector
     from anomaly_lab.thresholds import parse
 
-    for target in (output, json):  # before the work, not after it
-        if target:
-            paths.check_writable(target)
+    outputs = {"--output": output, "--json": json}
+    paths.check_outputs(outputs, [data] if data else places())  # before the work, not after it
     rule = parse(threshold)
     for name in detector or ():
         get_detector(name)
@@ -107,15 +107,16 @@ def compare(
             impute=impute,
             progress=progress,
         )
-    _print_comparison(result)
     if output:
         from anomaly_lab import report
 
         report.write(result, output, command=" ".join(["anomaly-lab", *sys.argv[1:]]))
-        out.print(f"Report: {output}", highlight=False)
     if json:
-        paths.write_whole(json, result.to_json().encode())
-        out.print(f"Results: {json}", highlight=False)
+        paths.write_whole(json, result.to_json())
+    _print_comparison(result)
+    for what, path in (("Report", output), ("Results", json)):
+        if path:
+            say(f"{what}: {path}")
 
 
 def _load(

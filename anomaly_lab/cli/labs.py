@@ -43,9 +43,13 @@ def start(
     one is put beside it.
     """
     _need_lab()
+    from anomaly_lab import paths
     from anomaly_lab.labs.folder import lay
     from anomaly_lab.lessons import lessons
+    from anomaly_lab.lessons.source import folder as lessons_folder
 
+    folder = paths.located(folder)
+    paths.check_apart("start", folder, [lessons_folder()])
     for laid in lay(folder, lessons()):
         say(f"{laid.path}  {laid.status}")
     if open_lab is None:
@@ -73,12 +77,13 @@ def check(
     Results are remembered: a notebook is run again only where it has changed.
     """
     _need_lab()
+    from anomaly_lab import paths
     from anomaly_lab.labs import folder as labs
     from anomaly_lab.labs.running import Limits
     from anomaly_lab.lessons import find, lessons
 
     wanted = [find(lesson)] if lesson else lessons()
-    place = folder or _folder()
+    place = paths.located(folder or _folder())
     there = labs.notebooks(place, wanted)
     if not there:
         raise InputError(
@@ -120,14 +125,14 @@ def grade(
     from anomaly_lab.labs import grading
     from anomaly_lab.labs.running import Limits
     from anomaly_lab.lessons import find
+    from anomaly_lab.lessons.source import folder as lessons_folder
 
-    paths.check_writable(csv)
-    if csv.resolve().parent == submissions.resolve():
-        raise InputError(
-            f"{csv} would be taken for a submission. Name a file elsewhere with --csv."
-        )
-    wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
+    submissions, csv = paths.located(submissions), paths.check_writable(csv)
     partly = csv.with_name(f".{csv.name}.partly")
+    paths.check_outputs(
+        {"--csv": csv, "--csv, until all are graded,": partly}, [submissions, lessons_folder()]
+    )
+    wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
     try:
         with progress_bar() as progress:
             grades = grading.grade(

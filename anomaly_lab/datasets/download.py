@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -14,8 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from anomaly_lab import paths
-from anomaly_lab.datasets.cards import RemoteFile
-from anomaly_lab.errors import DownloadError
+from anomaly_lab.datasets.cards import RemoteFile, cards_folder
+from anomaly_lab.errors import DownloadError, InputError
 
 TIMEOUT = 20.0  # seconds to connect, and seconds of silence before a server counts as stalled
 RETRIES = 2
@@ -23,6 +24,21 @@ REDIRECTS = 5
 PATIENCE = 60.0  # seconds that any file may take in all, and
 LEAST_SPEED = 20_000  # bytes a second that a long one has to come at beyond them
 _CHUNK = 64 * 1024  # bytes
+
+
+def places() -> list[Path]:
+    """Return the folders that cards and files of the catalogue are read from.
+
+    Raises
+    ------
+    InputError
+        If ``ANOMALY_LAB_DATA`` names a folder that does not exist.
+    """
+    given = paths.data_folder()
+    found = [cards_folder(), *([given] if given else ())]
+    with contextlib.suppress(InputError):  # without a cache nothing is read from it
+        found.append(paths.cache_root() / "data")
+    return found
 
 
 def local(file: RemoteFile, *, progress: bool = False) -> Path:
