@@ -162,7 +162,7 @@ def test_folder_and_unknown_suffix(tmp_path):
         (b"amount,fraud\n1,0,5\n2,1,5\n", r"more values than the header has names \(2\)"),
         (b'amount,fraud\n1,0\n"2,1\n', "could not be read as .csv: .*EOF inside string"),
         (b"amount,fraud\n\xff\xfe,1\n", "not UTF-8 text"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "not UTF-8 text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "it is a PNG image"),
     ],
 )
 def test_broken_csv(tmp_path, content, message):

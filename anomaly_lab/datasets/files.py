@@ -10,8 +10,10 @@ import pooch
 
 from anomaly_lab.datasets.dataset import Dataset
 from anomaly_lab.errors import InputError, hint
+from anomaly_lab.paths import located
 from anomaly_lab.tables.columns import features, labels, listed, notes
-from anomaly_lab.tables.reading import read, suffix
+from anomaly_lab.tables.kinds import suffix
+from anomaly_lab.tables.reading import read
 
 
 def read_table(
@@ -48,7 +50,7 @@ def read_table(
     InputError
         If the file, its label or a feature cannot be used; the message says what to do.
     """
-    path = Path(path)
+    path = located(path)
     drop = [drop] if isinstance(drop, str) else list(drop)
     frame = read(path)
     _check_columns(path, frame, label, drop)

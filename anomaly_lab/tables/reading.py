@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from anomaly_lab.errors import InputError, hint
+from anomaly_lab.errors import InputError
 from anomaly_lab.tables.columns import listed
+from anomaly_lab.tables.kinds import check_file, suffix
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _READ_ERRORS = (ValueError, OSError, EOFError, zlib.error)  # of pandas, pyarrow and gzip
 
 
@@ -24,7 +24,7 @@ def read(path: Path) -> pd.DataFrame:
     InputError
         Where the file cannot be read, or its columns or rows cannot be recognised.
     """
-    _check_file(path)
+    check_file(path)
     ending = suffix(path)
     try:
         frame = pd.read_parquet(path) if ending == ".parquet" else _read_csv(path)
@@ -42,16 +42,6 @@ def read(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise InputError(f"{path} has a header but no rows.")
     return frame
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file ending in {', '.join(SUFFIXES)}.")
-    if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"There is no file {path}.{hint(path.name, siblings)}")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty; expected a header and rows.")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -77,11 +67,3 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _refuse_repeated(path: Path, columns: pd.Index) -> None:
     if twice := listed(columns[columns.duplicated()].unique()):
         raise InputError(f"{path} has columns of the same name: {twice}. Rename or remove them.")
-
-
-def suffix(path: Path) -> str:
-    """Return the ending of a file that can be read; `InputError` names those there are."""
-    for ending in SUFFIXES:
-        if path.name.lower().endswith(ending):
-            return ending
-    raise InputError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; convert it first.")
