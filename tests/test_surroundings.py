@@ -251,3 +251,21 @@ def test_what_the_system_refuses_is_told(monkeypatch: pytest.MonkeyPatch, number
     monkeypatch.setattr(comparison, "compare", refuse)
     code, told = run(*COMPARE)
     assert (code, f"Error: /some/file: {os.strerror(number)}. " in told) == (2, True)
+
+
+# --- Numbers -------------------------------------------------------------------------------------
+
+NUMBERS = [(p.command, p.name) for p in parameters() if {int, float} & set(p.kinds)]
+
+
+def test_every_number_has_bounds() -> None:
+    infos = [p.info for p in parameters() if {int, float} & set(p.kinds)]
+    assert all(None not in (info.min, info.max) for info in infos)
+
+
+@pytest.mark.parametrize(("command", "name"), NUMBERS)
+def test_a_number_without_bounds_is_refused_early(tmp_path: Path, command: str, name: str) -> None:
+    beside = {"grade": [str(tmp_path)], "compare": ["card_transactions_simulated"]}
+    for number in ("-1", "1000000000", "10000000000000", "9" * 400, "1e200", "inf", "nan", "x"):
+        code, told = run(command, *beside.get(command, []), f"--{name}={number}")
+        assert (code, name in told) == (2, True), told

@@ -68,11 +68,13 @@ def compare(
         ),
     ] = "quantile:0.95",
     contamination: Annotated[
-        float, typer.Option(help="Share of anomalies among the fitting rows, unlabelled.")
+        float,
+        typer.Option(min=0, max=0.5, help="Share of anomalies among the fitting rows, unlabelled."),
     ] = 0.0,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of random splits.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of random splits.")] = 5,
     rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows to simulate, for the simulated data sets.")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Rows to simulate, for the simulated data sets."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write an HTML report here.")

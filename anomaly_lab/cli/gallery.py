@@ -52,10 +52,12 @@ def gallery(
     ] = False,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of random splits. [5; 3 for sets that are downloaded]"),
+        typer.Option(
+            min=1, max=1000, help="Number of random splits. [5; 3 for sets that are downloaded]"
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="How many to run at a time. [one a core]")
+        int | None, typer.Option(min=1, max=512, help="How many to run at a time. [one a core]")
     ] = None,
     scheduler: Annotated[
         str | None,

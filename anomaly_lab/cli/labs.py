@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 HERE = Path("anomaly-lab-notebooks")
 _COLOURS = {"right": "green", "wrong": "red", "error": "red", "too slow": "red"}
 
-Seconds = Annotated[float, typer.Option(min=1, help="Time a notebook may take.")]
-Memory = Annotated[float, typer.Option(min=0.1, help="Memory a notebook may use, in GiB.")]
+Seconds = Annotated[float, typer.Option(min=1, max=86_400, help="Time a notebook may take.")]
+Memory = Annotated[
+    float, typer.Option(min=0.1, max=1024, help="Memory a notebook may use, in GiB.")
+]
 
 
 def start(
@@ -112,7 +114,7 @@ def grade(
     seconds: Seconds = 300,
     memory: Memory = 4,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks to run at a time. [one a core]")
+        int | None, typer.Option(min=1, max=512, help="Notebooks to run at a time. [one a core]")
     ] = None,
 ) -> None:
     """Grade a folder of submissions: one point an exercise, and why where there is none.
