@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -193,8 +192,8 @@ def test_a_user_without_a_home_folder_is_served(
     for name in list(os.environ):
         if name != "PATH":
             monkeypatch.delenv(name)
-    monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("pwd.getpwnam", unknown)
     assert run(*COMPARE, "-o", tmp_path / "r.html")[0] == 0
     for needs_cache in (["doctor"], ["gallery"], ["datasets", "fetch", "ecg5000"]):
         code, told = run(*needs_cache)
