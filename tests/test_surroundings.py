@@ -140,6 +140,26 @@ def test_too_little_memory_is_told_before_a_library_fails() -> None:
     assert done.stderr.count("\n") == 1
 
 
+INTERRUPTED_EXEC = """
+from anomaly_lab import comparison
+from anomaly_lab.cli import main
+
+def interrupted(*arguments, **options):
+    exec("raise KeyboardInterrupt")  # as within collections.namedtuple
+
+comparison.compare = interrupted
+main()
+"""
+
+
+def test_an_interrupt_within_an_exec_has_the_same_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_EXEC)
+    command = [sys.executable, "-m", "interrupted", *COMPARE]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "Interrupted. No file was left half-written."
+
+
 # --- Paths and folders ---------------------------------------------------------------------------
 
 FILES = [(p.command, p.name) for p in parameters() if Path in p.kinds]

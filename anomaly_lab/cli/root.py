@@ -42,6 +42,7 @@ class PlainErrors(TyperGroup):
                 _need_working_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
+            exec("")  # CPython forgets that an `exec` was interrupted, and ends with our exit code
             err.print("Interrupted. No file was left half-written.")
             raise typer.Exit(130) from None
         except AnomalyLabError as error:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from os import PathLike
 from pathlib import Path
-
 from typing import Any, TypeAlias
 
 import numpy as np
