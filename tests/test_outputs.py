@@ -63,6 +63,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         file.write_text("precious")
     monkeypatch.setenv("ANOMALY_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ANOMALY_LAB_DATA", str(tmp_path / "given"))
+    for work in ("comparison.compare", "gallery.run.run", "labs.grading.grade"):
+        monkeypatch.setattr(f"anomaly_lab.{work}", lambda *_, **__: pytest.fail("it was begun"))
     monkeypatch.setattr(recorded, "PATH", places["recorded"])
     monkeypatch.setattr(source, "folder", lambda: places["lessons"])
     monkeypatch.setattr(package, "__file__", str(places["template"] / "package.py"))
