@@ -289,3 +289,14 @@ def test_without_a_home_there_is_no_cache_folder(monkeypatch):
     assert paths.cache_folder("data") is None
     with pytest.raises(InputError, match=r"no cache folder: .*home.*ANOMALY_LAB_CACHE"):
         paths.cache_root()
+
+
+def test_names_that_differ_in_case_are_two_files_where_one_is_there_already(tmp_path: Path) -> None:
+    there, other = tmp_path / "a.html", tmp_path / "A.html"
+    there.touch()
+    if other.exists():  # a system that takes them for one
+        with pytest.raises(InputError, match="the same file"):
+            paths.check_outputs({"--output": there, "--json": other})
+    else:
+        paths.check_outputs({"--output": there, "--json": other})
+        paths.check_outputs({"--output": other, "--json": there})
