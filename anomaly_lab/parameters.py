@@ -57,6 +57,8 @@ class Bounds:
 
     def hold(self, number: Any) -> bool:
         """Return whether a number lies in the range."""
+        if isinstance(number, np.generic):
+            number = number.item()  # the ends of a range may lie beyond a small NumPy type
         return bool(
             (self.low is None or number >= self.low)
             and (self.high is None or number <= self.high)

@@ -177,7 +177,7 @@ class MeanStd(Threshold):
     def _cutoff(self, scores: FloatArray, labels: ArrayLike | None) -> float:
         self._require_finite(scores)
         shifted = scores - scores[0]  # exactly 0 for constant scores: no rounding flags them
-        return float(scores[0] + (shifted.mean() + self.k * shifted.std()))
+        return float(scores[0] + (shifted.mean() + float(self.k) * shifted.std()))
 
 
 @dataclass
@@ -210,7 +210,7 @@ class MAD(Threshold):
                 f"{finite} of {scores.size} are; use a rule that goes by rank, such as Quantile."
             )
         median = np.median(scores)
-        return float(median + self.k * 1.4826 * np.median(np.abs(scores - median)))
+        return float(median + float(self.k) * 1.4826 * np.median(np.abs(scores - median)))
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ class Cost(_LabelledRule):
     false_negative: Factor = 10.0
 
     def _loss(self, fp: IntArray, fn: IntArray, tp: IntArray) -> FloatArray:
-        return self.false_positive * fp + self.false_negative * fn
+        return float(self.false_positive) * fp + float(self.false_negative) * fn
 
 
 @dataclass
@@ -383,7 +383,7 @@ class BestF(_LabelledRule):
     def _loss(self, fp: IntArray, fn: IntArray, tp: IntArray) -> FloatArray:
         # F = (1 + beta^2) / (1 + beta^2 + loss)
         infinite = np.full(tp.shape, np.inf)
-        return np.divide(self.beta**2 * fn + fp, tp, out=infinite, where=tp > 0)
+        return np.divide(float(self.beta) ** 2 * fn + fp, tp, out=infinite, where=tp > 0)
 
 
 @dataclass

@@ -106,6 +106,7 @@ class EncoderDecoder(Detector):
 
     def _fit_networks(self, X: Array) -> None:
         """Set the attributes."""
+        networks.require_float32()
         how, objective = self._training(), self._objective(X.shape[1])
         rng = np.random.default_rng(int(self.random_state))
         scaler = StandardScaler().fit(X)

@@ -63,6 +63,20 @@ class Objective:
         return (rows if self.inputs is None else self.inputs(rows, rng)), rows
 
 
+def require_float32() -> None:
+    """Raise `InputError` where Keras is set to another precision: these networks are float32.
+
+    Half precision overflows at 65504, and gradients in it fall to zero.
+    """
+    config = backend.load().config
+    found = {config.floatx(), config.dtype_policy().name} - {"float32"}
+    if found:
+        raise InputError(
+            f"Networks calculate in float32, and Keras is set to {', '.join(sorted(found))}: call "
+            "keras.config.set_floatx('float32') and keras.config.set_dtype_policy('float32')."
+        )
+
+
 def build(
     d: int,
     hidden: Sequence[int],
@@ -161,7 +175,7 @@ def train(
     )
     shared.update(train=model.train_function, test=model.test_function)
     curve = pd.DataFrame(history.history).rename_axis("epoch")
-    _refuse_divergence(keras, curve, how)
+    _refuse_divergence(curve, how)
     return curve
 
 
@@ -308,18 +322,14 @@ def _stop_where_diverged(keras: Any) -> Any:
     return Watch()
 
 
-def _refuse_divergence(keras: Any, curve: pd.DataFrame, how: Training) -> None:
+def _refuse_divergence(curve: pd.DataFrame, how: Training) -> None:
     last = curve.iloc[-1]
     if np.isfinite(last).all():
         return
     losses = " and ".join(f"{name} {value}" for name, value in last.items())
-    policy = keras.config.dtype_policy().name
-    if policy == "float32":
-        cure = f"Lower learning_rate (it is {how.learning_rate:g}) or noise, where there is some."
-    else:
-        cure = f"Keras calculates in {policy}: call keras.config.set_dtype_policy('float32')."
     raise InputError(
-        f"The network diverged in epoch {len(curve)} of {how.epochs}, with {losses}. {cure}"
+        f"The network diverged in epoch {len(curve)} of {how.epochs}, with {losses}. Lower "
+        f"learning_rate (it is {how.learning_rate:g}) or noise, where there is some."
     )
 
 
