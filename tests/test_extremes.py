@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from anomaly_lab import AnomalyModel, CentroidDetector, KNNDetector, all_detectors, thresholds
+from anomaly_lab import (
+    AnomalyModel,
+    CentroidDetector,
+    EnsembleDetector,
+    KNNDetector,
+    all_detectors,
+    thresholds,
+)
 from anomaly_lab.contract import UnfittedError
 from anomaly_lab.errors import InputError
 from anomaly_lab.neural import backend, networks
@@ -70,6 +77,15 @@ def test_scores_are_right_wherever_float_can_carry_them(name, power):
     np.testing.assert_allclose(scores, expected * factor, rtol=1e-7)
     exponent = {"knn": 1, "centroid": 2, "pca": 2}.get(name, 0)
     assert factor == pytest.approx(2.0 ** (exponent * power))
+
+
+def test_an_ensemble_takes_the_spread_of_scores_too_large_to_square():
+    # Three of four rows are equal, so that the quartiles of their scores are, too.
+    table = np.where(np.arange(40)[:, None] % 4, 1.0, rows())
+    ensemble = EnsembleDetector(["centroid"])
+    expected = clone(ensemble).fit(table).anomaly_score(rows(9))
+    scores = clone(ensemble).fit(np.ldexp(table, 460)).anomaly_score(np.ldexp(rows(9), 460))
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)
 
 
 @each_plain_one

@@ -168,6 +168,8 @@ def test_every_parameter_of_every_detector_is_checked(name):
     kind = all_detectors()[name]
     quick = kind(**QUICK.get(name, {}))
     for parameter, value in itertools.product(quick.get_params(deep=False), NASTY):
+        if parameter == "detectors" and value is None:
+            continue  # the default, a network among them
         detector = clone(quick)
         setattr(detector, parameter, value)
         try:
