@@ -80,8 +80,8 @@ def test_scores_are_right_wherever_float_can_carry_them(name, power):
 
 
 def test_an_ensemble_takes_the_spread_of_scores_too_large_to_square():
-    # Three of four rows are equal, so that the quartiles of their scores are, too.
-    table = np.where(np.arange(40)[:, None] % 4, 1.0, rows())
+    # Nine of ten rows are equal, so that the quartiles of their scores are, too.
+    table = np.where(np.arange(200)[:, None] % 10, 1.0, rows(200))
     ensemble = EnsembleDetector(["centroid"])
     expected = clone(ensemble).fit(table).anomaly_score(rows(9))
     scores = clone(ensemble).fit(np.ldexp(table, 460)).anomaly_score(np.ldexp(rows(9), 460))
