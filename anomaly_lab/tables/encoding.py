@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.extremes import refuse_extremes
+from anomaly_lab.parameters import has_masked
 
 Impute = str | None  # None or "median"
 _TEXT_KINDS = ("string", "boolean", "categorical")
@@ -63,7 +65,7 @@ class Preprocessor:
             raise InputError(f"Column {name!r} holds no value at all. Drop it.")
         self.columns_ = list(frame.columns)
         self._text = [name for name in self.columns_ if _is_text(frame[name])]
-        self._check_values(frame)
+        self._check_values(frame, fitting=True)
         self._encoder = self._make_encoder().fit(self._plain(frame))
         self.sources_ = self._trace_sources()
         return self
@@ -129,17 +131,19 @@ class Preprocessor:
                 "Rename, add or drop columns to match."
             )
 
-    def _check_values(self, frame: pd.DataFrame) -> None:
+    def _check_values(self, frame: pd.DataFrame, fitting: bool = False) -> None:
         for name, dtype in frame.dtypes.items():
             if name in self._text or not _is_plain_number(dtype):
                 _check_kind(frame[name], wants_text=name in self._text)
         numbers = frame.drop(columns=self._text)
-        infinite = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan)).sum(axis=0)
+        values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        infinite = np.isinf(values).sum(axis=0)
         if infinite.any():
             raise InputError(
                 f"Expected finite numbers, got infinities in {_counts(numbers.columns, infinite)}. "
                 "Replace them, or drop those rows."
             )
+        refuse_extremes(values, list(numbers.columns), fitting=fitting)
         missing = frame.isna().sum().to_numpy()
         if missing.any() and self.impute is None:
             raise InputError(
@@ -163,6 +167,10 @@ def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
         _check_names(rows.columns)
         # The copy has one block of memory a type, where a table just read has one a column.
         return rows.infer_objects().copy()
+    if isinstance(rows, np.ma.MaskedArray):
+        rows = np.ma.filled(rows.astype(object), np.nan)  # a masked value is a missing one
+    if has_masked(rows):
+        raise InputError("Expected a table, got a list with masked values: use np.ma.array(rows).")
     try:
         array = np.asarray(rows)
     except ValueError as error:
