@@ -27,7 +27,8 @@ from typer.testing import CliRunner
 from anomaly_lab import cli
 from anomaly_lab.labs import grading
 from anomaly_lab.labs.grading import Grade, grade
-from anomaly_lab.labs.running import Limits, Result
+from anomaly_lab.labs.processes import Limits
+from anomaly_lab.labs.running import Result
 from anomaly_lab.lessons import Lesson, read
 
 # Seconds that no notebook here needs, unless it never ends.
