@@ -313,8 +313,8 @@ def test_a_file_that_is_no_notebook_is_told(content: bytes, tmp_path: Path) -> N
 def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "07.ipynb"
     with path.open("wb") as file:
-        file.truncate(notebook.LARGEST * 1_000_000 + 1)
-    assert "larger than 100 MB" in notebook.fault(path)
+        file.truncate(notebook.LARGEST + 1)
+    assert "100,000,000 are the most" in notebook.fault(path)
 
 
 # Running: the worker

@@ -468,11 +468,11 @@ def test_a_path_without_a_readable_file_is_an_input_error(
     with pytest.raises(InputError, match="Cannot read"):
         AnomalyModel.load(tmp_path)
 
-    def deny(_: Path) -> bytes:
+    def deny(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "m").write_bytes(b"")
-    monkeypatch.setattr(Path, "read_bytes", deny)
+    monkeypatch.setattr(os, "open", deny)
     with pytest.raises(InputError, match=r"Cannot read .*Permission denied"):
         AnomalyModel.load(tmp_path / "m")
 

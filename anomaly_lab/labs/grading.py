@@ -303,9 +303,9 @@ def _task(handed_in: _Submission, lesson: Lesson) -> _Task:
         names = printable(", ".join(file.path.name for file in found))
         problem = f"several notebooks of lesson {lesson.number}: {names}"
         return _Task(student, lesson, None, problem, ERROR)
-    if handed_in.unread:
-        problem = "; ".join(handed_in.unread[:5])
-        return _Task(student, lesson, None, problem, UNJUDGED)
+    unread = [file.problem for file in handed_in.notebooks if file.state == UNJUDGED]
+    if unread := [*handed_in.unread, *unread]:
+        return _Task(student, lesson, None, "; ".join(unread[:5]), UNJUDGED)
     files = sorted([*handed_in.others, *(printable(f.path.name) for f in handed_in.notebooks)])
     there = ", ".join(files[:5]) or "nothing"
     return _Task(student, lesson, None, f"no notebook of lesson {lesson.number} among: {there}")

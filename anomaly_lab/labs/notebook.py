@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import warnings
 from pathlib import Path
 
@@ -14,10 +12,11 @@ from nbformat import NotebookNode
 from anomaly_lab.errors import InputError
 from anomaly_lab.lessons.notebooks import EXERCISE, LESSON, student
 from anomaly_lab.lessons.source import Lesson
+from anomaly_lab.paths import read_regular
 
 MOST_CELLS = 5000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-LARGEST = 100  # MB; a larger file is not read, so that it cannot fill the memory
+LARGEST = 100_000_000  # bytes; a larger file is not read, so that it cannot fill the memory
 
 
 def content(path: Path, *, links: bool = True) -> bytes:
@@ -29,23 +28,10 @@ def content(path: Path, *, links: bool = True) -> bytes:
         If it is something else, such as a pipe, which could be read forever; if it is too large, or
         may not be read.
     """
-    name = printable(path.name)
-    # A pipe is opened without waiting for somebody to write into it.
-    flags = os.O_RDONLY | _flag("O_BINARY") | _flag("O_NONBLOCK")
     try:
-        if not links and path.is_symlink():
-            raise InputError(f"{name} is a link: put the file itself in its place")
-        with os.fdopen(
-            os.open(path, flags if links else flags | _flag("O_NOFOLLOW")), "rb"
-        ) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"{name} is no file but a folder, a pipe or a device")
-            read = file.read(int(LARGEST * 1e6) + 1)
+        return read_regular(path, LARGEST, links=links)
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}") from error
-    if len(read) > LARGEST * 1e6:
-        raise InputError(f"{name} is larger than {LARGEST} MB; are there large outputs in it?")
-    return read
+        raise InputError(f"{printable(path.name)} cannot be read: {error.strerror}") from error
 
 
 def opened(path: Path) -> NotebookNode:
@@ -73,11 +59,6 @@ def parsed(read: bytes, path: Path) -> NotebookNode:
         reason = printable(str(error).strip().split("\n")[0][:200])
         name = printable(path.name)
         raise InputError(f"{name} is not a notebook that can be read: {reason}") from error
-
-
-def _flag(name: str) -> int:
-    """Return a flag for `os.open`, or none where the system has not got it."""
-    return getattr(os, name, 0)
 
 
 def fault(path: Path) -> str:

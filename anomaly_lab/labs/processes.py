@@ -68,6 +68,7 @@ class Process:
     def __init__(self, module: str, argument: Path, folder: Path | None = None):
         self._module = module
         self.spent = 0.0  # seconds that it was waited for
+        self.answered = 0  # messages
         self._scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._lifeline: int | None = None
         self._process = self._start([f"{__package__}.{module}", str(argument.absolute())], folder)

@@ -30,6 +30,7 @@ from anomaly_lab.storage.values import Decoder, Encoder
 from anomaly_lab.tables.encoding import Preprocessor
 from anomaly_lab.thresholds import Threshold
 
+_TRIED = 255  # rows that a loaded model is tried out on, beside one of zeros
 Parts: TypeAlias = tuple[Preprocessor, Detector, Threshold]
 
 
@@ -139,15 +140,19 @@ def _restore(manifest: dict[str, Any], decoder: Decoder) -> Parts:
 
 
 def _try_out(preprocessor: Preprocessor, detector: Detector) -> None:
-    """Score one row of zeros and empty text: a file with parts that do not fit fails here."""
+    """Score a row of zeros and empty text, and others: parts that do not fit together fail here."""
     clone(detector)  # as another fit would
     text = preprocessor._text
     row = {name: ["" if name in text else 0.0] for name in preprocessor.columns_}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = detector.anomaly_score(preprocessor.transform(pd.DataFrame(row)))
-    if scores.shape != (1,):
-        raise ModelFileError(f"it gives scores of shape {scores.shape} for one row")
+        first = preprocessor.transform(pd.DataFrame(row))
+        others = np.random.default_rng(0).normal(scale=3.0, size=(_TRIED, first.shape[1]))
+        scores = detector.anomaly_score(np.vstack([first, others]))
+    if np.shape(scores) != (_TRIED + 1,):
+        raise ModelFileError(f"it gives scores of shape {np.shape(scores)} for {_TRIED + 1} rows")
+    if not np.isfinite(scores).all():
+        raise ModelFileError("it gives scores that are not finite")
 
 
 def _versions(*, with_keras: bool) -> dict[str, str]:
