@@ -151,7 +151,10 @@ def _try_out(preprocessor: Preprocessor, detector: Detector) -> None:
         scores = detector.anomaly_score(np.vstack([first, others]))
     if np.shape(scores) != (_TRIED + 1,):
         raise ModelFileError(f"it gives scores of shape {np.shape(scores)} for {_TRIED + 1} rows")
-    if not np.isfinite(scores).all():
+    parts = np.zeros(0)
+    if hasattr(detector, "contributions"):
+        parts = preprocessor.by_column(detector.contributions(first))
+    if not (np.isfinite(scores).all() and np.isfinite(parts).all()):
         raise ModelFileError("it gives scores that are not finite")
 
 

@@ -143,8 +143,13 @@ def _check(part: Any, width: int) -> None:
             _check(item, width)
     elif isinstance(part, np.ndarray) and part.dtype == object:
         _check(part.tolist(), width)
-    elif isinstance(part, np.ndarray) and part.dtype.kind in "fc" and not np.isfinite(part).all():
+    elif not _is_finite(part):
         raise ModelFileError("an array in it has values that are not finite")
+
+
+def _is_finite(value: Any) -> bool:
+    floating = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fc"
+    return not floating or bool(np.isfinite(value).all())
 
 
 def _width(estimator: BaseEstimator, outer: int) -> int:
