@@ -21,11 +21,9 @@ import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from anomaly_lab.contract import Card, Detector
 from anomaly_lab.labs.messages import Channel, dumps, loads, own_streams
 from anomaly_lab.labs.notebook import opened, printable
 from anomaly_lab.lessons.notebooks import EXERCISE
-from anomaly_lab.thresholds import RULES, Threshold
 
 _LONGEST = 1000  # characters of a message: an error may carry a whole table
 _SEED = 20_260_000  # unlikely to be what somebody seeds with
@@ -104,13 +102,13 @@ class _Answers:
     def _describe(self, value: Any) -> tuple[str, Any]:
         if isinstance(value, numbers.Real):
             return "number", float(value)
-        if isinstance(value, Threshold) and type(value) in RULES.values():
+        if (rules := _imported("thresholds")) and type(value) in rules.RULES.values():
             return "rule", value.spec
         if isinstance(value, _Held):
             value = value.value
         self._objects.append(value)
         number = len(self._objects) - 1
-        if isinstance(value, type) and issubclass(value, Detector):
+        if _is_detector(value):
             return "detector", (number, _card(value), _parameters(value))
         if hasattr(type(value), "__array__"):  # such as a DataFrame, or an array of JAX
             return "like an array", (number, np.asarray(value))
@@ -133,12 +131,23 @@ class _Held:
         self.value = value
 
 
-def _card(kind: type[Detector]) -> dict[str, str] | None:
-    card = getattr(kind, "card", None)
-    return {k: v for k, v in asdict(card).items() if k in _TEXTS} if type(card) is Card else None
+def _imported(name: str) -> Any:
+    """Return a module of the package if the notebook has imported it; it takes seconds."""
+    return sys.modules.get(f"anomaly_lab.{name}")
 
 
-def _parameters(kind: type[Detector]) -> list[tuple[str, Any]]:
+def _is_detector(value: Any) -> bool:
+    contract = _imported("contract")
+    return contract is not None and isinstance(value, type) and issubclass(value, contract.Detector)
+
+
+def _card(kind: type) -> dict[str, str] | None:
+    card: Any = getattr(kind, "card", None)
+    described = asdict(card) if type(card) is _imported("contract").Card else {}
+    return {key: text for key, text in described.items() if key in _TEXTS} or None
+
+
+def _parameters(kind: type) -> list[tuple[str, Any]]:
     own = inspect.signature(kind).parameters.values()
     return [(p.name, None if p.default is p.empty else p.default) for p in own]
 

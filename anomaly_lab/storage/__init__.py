@@ -52,10 +52,12 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
     Notes
     -----
     What is stored: the detector's parameters and every attribute that `fit` set, as long as these
-    are numbers, text, arrays, DataFrames, scikit-learn estimators, Keras models made of Keras's own
-    layers, other detectors, and lists, tuples or dicts of these. A *parameter* of another kind,
-    such as the function in ``AutoencoderDetector(build=...)``, comes back as None: the loaded model
-    scores as before, since its networks are stored, but another `fit` would use the default.
+    are numbers, text, arrays, DataFrames, scikit-learn estimators of the classes that
+    `anomaly_lab.storage.estimators` lists, Keras models made of Keras's own layers, other
+    detectors, and lists, tuples or dicts of these. Arrays and weights are finite. A *parameter* of
+    another kind, such as the function in ``AutoencoderDetector(build=...)``, comes back as None:
+    the loaded model scores as before, since its networks are stored, but another `fit` would use
+    the default.
     Networks come back without their optimizer. Saving a model twice in a row gives the same
     bytes.
     """
@@ -74,8 +76,8 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> Parts:
     """Read the parts that `save` wrote; nothing in the file is executed.
 
-    They score one row of zeros before they are handed out, so that parts that do not fit
-    together, or not the installed versions, are found here and not in use.
+    They score some rows before they are handed out, so that parts that do not fit together, or not
+    the installed versions, are found here and not in use.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def load(path: str | PathLike[str]) -> Parts:
     Raises
     ------
     InputError
-        Where there is no such file, it is a folder, or it may not be read.
+        Where there is no such file, it is a folder, a pipe or a device, or it may not be read.
     ModelFileError
         Where the file is damaged, altered, of a newer format, or holds what it may not hold.
     BackendError
