@@ -311,6 +311,21 @@ def test_what_may_not_be_read_is_told_as_such(
     assert sorted(runs.names) == list("acdef")
 
 
+def test_what_the_machine_refuses_does_not_stop_the_class(
+    small: Lesson, six: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_it(path: Path, *rest: Any) -> list[Result]:
+        if path.stem == "b":  # as where another notebook starts processes without end
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return runs(path, *rest)
+
+    monkeypatch.setattr(grading, "run", run_it)
+    lines = {line.student: line for line in grade(six, [small])}
+    assert lines["b"].state == "not judged"
+    assert lines["b"].message == "it could not be run here: Resource temporarily unavailable"
+    assert sorted(runs.names) == list("acdef")
+
+
 def test_what_could_not_be_judged_is_in_the_exit_code(
     six: Path, runs: Runs, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -17,9 +18,16 @@ from anomaly_lab.lessons import Lesson, read
 from anomaly_lab.lessons.notebooks import solved, student
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Lesson:
-    return read(write_lessons(tmp_path / "lessons", "07_small") / "07_small.py")
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
+    place = tmp_path_factory.mktemp("small") / "lessons"
+    return read(write_lessons(place, "07_small") / "07_small.py")
+
+
+@pytest.fixture(scope="module")
+def judges() -> Iterator[running.Judges]:
+    with running.Judges() as made:
+        yield made
 
 
 # Points that nobody has earned
@@ -31,6 +39,12 @@ for name in ("07.1", "07.2"):
     for stream in range(64):
         try: os.write(stream, struct.pack(">Q", len(line)) + line)
         except OSError: pass
+"""
+NOTHING = """\
+import os, struct
+for stream in range(64):
+    try: os.write(stream, struct.pack(">Q", 0))
+    except OSError: pass
 """
 FILES = """\
 import json
@@ -56,6 +70,7 @@ class Yes(int):
 RAISES = "class AssertionError(Exception): pass\n"
 FORGERIES = {
     "writes verdicts to every stream": (VERDICT, "def twice(n): pass", "half = 0"),
+    "writes nothing to every stream": (NOTHING, "def twice(n): pass", "half = 0"),
     "writes files": (FILES, "def twice(n): pass", "half = 0"),
     "patches": (PATCHES, "def twice(n): pass", "half = 0"),
     "equals everything": (YES, "def twice(n): return Yes()", "half = Yes()"),
@@ -71,17 +86,24 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_point_is_not_forged(forgery: str, small: Lesson, tmp_path: Path) -> None:
+def test_a_point_is_not_forged(
+    forgery: str, small: Lesson, judges: running.Judges, tmp_path: Path
+) -> None:
     before, *answers = FORGERIES[forgery]
     done = worked(small, *answers)
     cells_of(done, "07.1")[0].source = before + cells_of(done, "07.1")[0].source
-    assert "right" not in [state for state, _ in results(done, small, tmp_path)]
+    for state, message in results(done, small, tmp_path, judges=judges):
+        assert state in ("wrong", "error", "not done")
+        assert message
 
 
-def test_what_the_notebook_changes_of_what_is_given_is_said(small: Lesson, tmp_path: Path) -> None:
+def test_what_the_notebook_changes_of_what_is_given_is_said(
+    small: Lesson, judges: running.Judges, tmp_path: Path
+) -> None:
     done = worked(small, TWICE, "half = start = 0")
     message = "halve it (judged with the lesson's start, which the notebook changes)"
-    assert results(done, small, tmp_path) == [("right", ""), ("wrong", message)]
+    found = results(done, small, tmp_path, judges=judges)
+    assert found == [("right", ""), ("wrong", message)]
 
 
 LOOKS = """\
@@ -94,10 +116,13 @@ open("there", "w").write("\\n".join(there))
 """
 
 
-def test_the_process_is_not_told_where_the_lesson_is(small: Lesson, tmp_path: Path) -> None:
+def test_the_process_is_not_told_where_the_lesson_is(
+    small: Lesson, judges: running.Judges, tmp_path: Path
+) -> None:
     place = tmp_path / "place"
     place.mkdir()
-    assert results(worked(small, LOOKS + TWICE, HALF), small, place) == [("right", "")] * 2
+    found = results(worked(small, LOOKS + TWICE, HALF), small, place, judges=judges)
+    assert found == [("right", "")] * 2
     there = (place / "there").read_text("utf-8").splitlines()
     assert any(text.endswith("work.ipynb") for text in there)
     assert not [text for text in there if str(small.path.parent) in text]
@@ -236,6 +261,7 @@ CASES = {
         "wrong",
         "leave the rows alone",
     ),
+    "huge": (ARRAYS, ASKED, "return np.zeros(10**7)", "error", "expected less data"),
     "drawn twice": (ARRAYS, DRAWN, f"rng.normal(); {DRAWN}", "wrong", "draw three"),
     "objects": (OBJECTS, "", "", "right", ""),
     "numpy": (OBJECTS, "(1, {2})", "(np.int64(1), {np.float32(2)})", "right", ""),

@@ -58,12 +58,16 @@ def solved(lesson: Lesson) -> NotebookNode:
 
 
 def results(
-    done: NotebookNode, lesson: Lesson, place: Path, limits: Limits = ENOUGH
+    done: NotebookNode,
+    lesson: Lesson,
+    place: Path,
+    limits: Limits = ENOUGH,
+    judges: running.Judges | None = None,
 ) -> list[tuple[str, str]]:
     """State and message of each exercise."""
     path = place / "work.ipynb"
     nbformat.write(done, path)
-    came = running.run(path, lesson, place, limits)
+    came = running.run(path, lesson, place, limits, judges=judges)
     assert [result.exercise for result in came] == [e.name for e in lesson.exercises]
     return [(result.state, result.message) for result in came]
 

@@ -323,15 +323,26 @@ def _graded(task: _Task, read: bytes, limits: Limits, stop: Event, judges: Judge
     if task.path is None:
         results = [Result(e.name, task.state, task.problem) for e in task.lesson.exercises]
     else:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            copy = Path(folder) / task.path.name
-            copy.write_bytes(read)
-            results = run(copy, task.lesson, Path(folder), limits, stop, judges)
+        results = _results(task, task.path, read, limits, stop, judges)
     file = printable(task.path.name) if task.path else ""
     return [
         Grade(task.student, r.exercise, int(r.right), r.state, r.seconds, _line(r.message), file)
         for r in results
     ]
+
+
+def _results(
+    task: _Task, path: Path, read: bytes, limits: Limits, stop: Event, judges: Judges
+) -> list[Result]:
+    """Run a copy of a notebook in a folder of its own."""
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            copy = Path(folder) / path.name
+            copy.write_bytes(read)
+            return run(copy, task.lesson, Path(folder), limits, stop, judges)
+    except OSError as error:  # no room for it, or too many processes
+        problem = f"it could not be run here: {error.strerror or error}"
+        return [Result(e.name, UNJUDGED, problem) for e in task.lesson.exercises]
 
 
 def _line(message: str) -> str:

@@ -41,9 +41,7 @@ class Channel:
         self._source, self._target = source, target
 
     def send(self, message: bytes) -> None:
-        """Write a message; `InputError` where it is too large."""
-        if len(message) > LARGEST:
-            raise InputError(f"an answer of {len(message):,} bytes; {LARGEST:,} are the most")
+        """Write a message."""
         self._target.write(_HEAD.pack(len(message)) + message)
         self._target.flush()
 
@@ -71,12 +69,17 @@ def dumps(value: Any, describe: Describe) -> bytes:
     Raises
     ------
     InputError
-        If it cannot be written, such as a list within itself.
+        If it cannot be written, such as a list within itself, or is too large.
     """
     try:
-        return json.dumps(_encode(value, describe)).encode()
+        message = json.dumps(_encode(value, describe)).encode()
     except (RecursionError, ValueError) as error:
         raise InputError(f"expected plain data, got {type(value).__name__}: {error}") from None
+    if len(message) > LARGEST // 2:
+        raise InputError(
+            f"expected less data: {len(message):,} bytes, {LARGEST // 2:,} are the most"
+        )
+    return message
 
 
 def loads(data: bytes, make: Make) -> Any:

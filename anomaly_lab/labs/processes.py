@@ -131,7 +131,7 @@ class Process:
             if stop.is_set():
                 raise CancelledError
         self.spent += time.monotonic() - start
-        if answer is None:
+        if not answer:  # an empty one is none
             raise StoppedError(ERROR, self._last_words())
         return answer
 
@@ -144,7 +144,7 @@ class Process:
 
     def _last_words(self) -> str:
         try:
-            code = self._process.wait(_ENDING)
+            code = self._process.wait(_WAIT * 50)
         except subprocess.TimeoutExpired:
             return "Python answers no more before this exercise"
         where = {"worker": "before this exercise", "judge": "in the check of this exercise"}
