@@ -169,6 +169,7 @@ OPENING = """\
 
 # %%
 import numpy as np
+import pandas as pd
 from anomaly_lab import AnomalyModel, thresholds
 from anomaly_lab.contract import Card, Detector
 from anomaly_lab.contract.testing import check_detector, easy_rows
@@ -182,14 +183,21 @@ def scores_of(model, rows):
     return model.anomaly_score(rows)
     # END SOLUTION
 
+def type_of(frame):
+    # BEGIN SOLUTION
+    return str(frame.to_dict())
+    # END SOLUTION
+
 def drawn(rng):
     # BEGIN SOLUTION
     return rng.normal(size=3)
     # END SOLUTION
 
 # %% tags=["check"]
-def check_1(scores_of, drawn, model):
+def check_1(scores_of, type_of, drawn, model):
     """One."""
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}, index=[5, 7])
+    assert type_of(frame) == str(frame.to_dict()), "another table"
     rows = easy_rows(2)[1]
     before, wanted = rows.copy(), model.anomaly_score(rows)
     assert np.array_equal(scores_of(model, rows), wanted), "not the scores"

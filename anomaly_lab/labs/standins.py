@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from anomaly_lab import thresholds
 from anomaly_lab.contract import Array, Card, Detector
@@ -91,6 +92,9 @@ class Student:
             return "object", value._number
         if isinstance(value, np.random.Generator):
             return "generator", value.bit_generator.state
+        if isinstance(value, pd.DataFrame):
+            columns = [value[name].to_numpy() for name in value.columns]
+            return "frame", (list(value.columns), columns, value.index.to_numpy())
         for name, given in self.given.items():
             if given is value:
                 return "name", name

@@ -119,6 +119,11 @@ class _Answers:
             return self._objects[content]
         if kind == "name":
             return self._shell.user_ns[content]
+        if kind == "frame":
+            import pandas as pd  # as late as the notebook does
+
+            names, columns, index = content
+            return pd.DataFrame(dict(zip(names, columns, strict=True)), index=index, columns=names)
         generator = np.random.default_rng()
         generator.bit_generator.state = content
         return generator
