@@ -45,7 +45,7 @@ class BackendError(AnomalyLabError, ImportError):
     """Keras has no backend that can be imported."""
 
 
-class ModelFileError(AnomalyLabError, ValueError):
+class ModelFileError(InputError):
     """A saved model that is damaged, altered, or holds something it may not hold."""
 
 

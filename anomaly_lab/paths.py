@@ -210,6 +210,40 @@ def _same(one: Path, other: Path) -> bool:
     return alike and _identity(one.parent) == _identity(other.parent)
 
 
+def read_regular(path: str | PathLike[str], largest: int, *, links: bool = True) -> bytes:
+    """Read a regular file, and nothing that could last forever, such as a pipe.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    largest : int
+        Bytes that it may have.
+    links : bool, default True
+        Whether the path may be a link to the file.
+
+    Raises
+    ------
+    OSError
+        As the system raises it, also where the path is a folder.
+    InputError
+        Where it is no regular file, or a larger one.
+    """
+    name = Path(path).name.encode("utf-8", "backslashreplace").decode()
+    if not links and Path(path).is_symlink():
+        raise InputError(f"{name} is a link: put the file itself in its place")
+    # A pipe is opened without waiting for somebody to write into it.
+    wanted = ("O_BINARY", "O_NONBLOCK", *(() if links else ("O_NOFOLLOW",)))
+    flags = sum(getattr(os, flag, 0) for flag in wanted)  # those that the system has
+    with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{name} should be a file, and is a pipe or a device")
+        if status.st_size > largest:
+            raise InputError(f"{name} has {status.st_size:,} bytes; {largest:,} are the most")
+        return file.read(largest + 1)
+
+
 def write_whole(path: str | PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
     """Write a file whole or not at all: an interruption leaves the old file as it was.
 

@@ -27,7 +27,8 @@ from typer.testing import CliRunner
 from anomaly_lab import cli
 from anomaly_lab.labs import grading
 from anomaly_lab.labs.grading import Grade, grade
-from anomaly_lab.labs.running import Limits, Result
+from anomaly_lab.labs.processes import Limits
+from anomaly_lab.labs.running import Judges, Result
 from anomaly_lab.lessons import Lesson, read
 
 # Seconds that no notebook here needs, unless it never ends.
@@ -127,7 +128,6 @@ def the_class(folder: Path, lesson: Lesson) -> Class:
     made.answers("leaves a process", STARTS + TWICE, HALF, RIGHT)
     made.answers("alone", ALONE.format("alone") + TWICE, "half = alone * 1.5", RIGHT)
     made.answers("alone too", ALONE.format("alone too") + TWICE, "half = alone * 1.5", RIGHT)
-    made.answers("spoils results", "import os, sys; os.remove(sys.argv[-1])", HALF, ("error", ""))
     made.answers("=1+1", "raise type('=2+2', (Exception,), {})", HALF, ("error", "'=2+2"), RIGHT)
     made.answers('Zoë, "O\'Neil"\n[red]', TWICE, HALF, RIGHT)
     made.hands_in("no checks.ipynb", without(worked(lesson, TWICE, HALF), "check("), RIGHT)
@@ -157,7 +157,7 @@ def the_class(folder: Path, lesson: Lesson) -> Class:
     made.wanted |= {"same.txt": (("not handed in", ""),) * 2, "same.ipynb": (RIGHT, RIGHT)}
     (folder / ".DS_Store").touch()
     (folder / "gone.ipynb").symlink_to("nowhere")
-    made.wanted["gone.ipynb"] = (("not handed in", ""),) * 2
+    made.wanted["gone.ipynb"] = (("not judged", "gone.ipynb is a link"),) * 2
     if sys.platform == "linux":  # elsewhere file names are text
         (folder / os.fsdecode(b"caf\xe9.ipynb")).write_text(nbformat.writes(solved))
         made.wanted[r"caf\udce9"] = (RIGHT, RIGHT)
@@ -234,6 +234,127 @@ def test_notebooks_run_side_by_side_one_on_each_core(
     assert [line.points for line in grade(handed_in, [small], limits=LIMITS)] == [1, 1, 1, 1]
 
 
+# What is no submission
+
+
+def test_links_pipes_and_devices_are_nobodys_answers(
+    small: Lesson, handed_in: Path, tmp_path: Path
+) -> None:
+    """A link earns nobody another's points, and nothing is read that could last forever."""
+    solved = worked(small, TWICE, HALF)
+    write(handed_in / "ada.ipynb", solved)
+    write(handed_in / "grace", {NAME: solved, "data": {"a.csv": b""}})
+    (handed_in / "grace" / "data" / "link").symlink_to("/etc/passwd")  # beside her notebook
+    (handed_in / "link.ipynb").symlink_to(handed_in / "ada.ipynb")
+    write(handed_in / "inside", {})
+    (handed_in / "inside" / NAME).symlink_to(handed_in / "ada.ipynb")
+    (handed_in / "folder").symlink_to(handed_in / "grace")
+    os.mkfifo(handed_in / "pipe.ipynb")
+    write(handed_in / "deep", {})
+    os.mkfifo(handed_in / "deep" / NAME)
+    lines = {line.student: line for line in grade(handed_in, [small], limits=LIMITS)}
+    assert {student: (line.points, line.state) for student, line in lines.items()} == {
+        **dict.fromkeys(("ada", "grace"), (1, "right")),
+        **dict.fromkeys(
+            ("link.ipynb", "inside", "folder", "pipe.ipynb", "deep"), (0, "not judged")
+        ),
+    }
+    assert lines["inside"].message == f"{NAME} is a link"
+    assert lines["deep"].message == f"{NAME} is a pipe or a device"
+    assert grading.lessons_in(handed_in) == {"07"}
+
+
+def test_one_file_of_two_students_is_nobodys(small: Lesson, handed_in: Path) -> None:
+    """Hard links: which of them wrote it cannot be seen."""
+    write(handed_in / "ada", {NAME: worked(small, TWICE, HALF), "08.ipynb": b""})
+    write(handed_in / "eve", {})
+    os.link(handed_in / "ada" / NAME, handed_in / "eve" / NAME)
+    os.link(handed_in / "ada" / NAME, handed_in.parent / "elsewhere")
+    write(handed_in / "bob.ipynb", worked(small, TWICE, HALF))
+    os.link(handed_in / "bob.ipynb", handed_in.parent / "backup")
+    lines = grade(handed_in, [small], limits=LIMITS)
+    assert {line.student: line.state for line in lines} == {
+        "ada": "not judged",
+        "bob": "right",
+        "eve": "not judged",
+    }
+    assert {line.message for line in lines} == {"", f"{NAME} is one file (hard links) of ada, eve"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other permissions")
+def test_what_may_not_be_read_is_told_as_such(
+    small: Lesson, six: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as not handed in. The tests may run as root, whom nothing stops but a stub."""
+    write(six / "closed", {NAME: worked(small)})
+    closed, entered = six / "closed", Path.iterdir
+    opened = os.open
+
+    def iterdir(path: Path) -> Any:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return entered(path)
+
+    def open_it(path: Any, *rest: Any, **more: Any) -> int:
+        if str(path) == str(six / "b.ipynb"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "open", open_it)
+    lines = {line.student: line for line in grade(six, [small])}
+    for student, message in (
+        ("closed", "closed cannot be read (Permission denied)"),
+        ("b", "b.ipynb cannot be read: Permission denied"),
+    ):
+        assert (lines[student].state, lines[student].message) == ("not judged", message)
+    assert sorted(runs.names) == list("acdef")
+
+
+def test_what_the_machine_refuses_does_not_stop_the_class(
+    small: Lesson, six: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_it(path: Path, *rest: Any) -> list[Result]:
+        if path.stem == "b":  # as where another notebook starts processes without end
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return runs(path, *rest)
+
+    monkeypatch.setattr(grading, "run", run_it)
+    lines = {line.student: line for line in grade(six, [small])}
+    assert lines["b"].state == "not judged"
+    assert lines["b"].message == "it could not be run here: Resource temporarily unavailable"
+    assert sorted(runs.names) == list("acdef")
+
+
+def test_what_could_not_be_judged_is_in_the_exit_code(
+    six: Path, runs: Runs, tmp_path: Path
+) -> None:
+    (six / "link.ipynb").symlink_to("a.ipynb")
+    table = tmp_path / "grades.csv"
+    done = run("grade", six, "--csv", table, "--lesson", "07")
+    assert done.exit_code == 3, done.output
+    assert "Not judged, see the messages in the table: link.ipynb\n" in done.output
+    assert "link.ipynb,07.1,0,not judged,0.0,link.ipynb is a link," in table.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        b"[" * 10**6,
+        b'{"cells":' * 10**5,
+        b'{"nbformat": 4, "cells": [%s]}' % b",".join([b"{}"] * 10**5),
+    ],
+    ids=["deep", "deep cells", "many cells"],
+)
+def test_a_file_that_is_hard_to_read_costs_its_points_alone(
+    notebook: bytes, six: Path, small: Lesson, runs: Runs
+) -> None:
+    write(six / "07 odd.ipynb", notebook)
+    lines = [line for line in grade(six, [small]) if line.student == "07 odd"]
+    assert {(line.points, line.state) for line in lines} == {(0, "error")}
+    assert sorted(runs.names) == list("abcdef")
+
+
 # Going on after an interruption, with runs that only seem to be made
 
 
@@ -246,7 +367,7 @@ class Runs:
     stopped: bool = False
 
     def __call__(
-        self, path: Path, lesson: Lesson, place: Path, limits: Limits, stop: Event
+        self, path: Path, lesson: Lesson, place: Path, limits: Limits, stop: Event, judges: Judges
     ) -> list[Result]:
         if len(self.names) == self.most:
             self.stopped = stop.wait(60)
@@ -321,8 +442,22 @@ def other_json(content: bytes) -> bytes:
     return content[: content.rindex(b"\n")] + b'\n3\n[]\n["a", [{"b": 1}]]\n["a", 2]\n'
 
 
+def deep(content: bytes) -> bytes:
+    return content[: content.rindex(b"\n")] + b"\n" + b"[" * 10**5
+
+
+def other_types(content: bytes) -> bytes:
+    """The right key, and fields of other types: ``"seconds": "x"``, a message of null."""
+    start, last = content[: content.rindex(b"\n")], content[content.rindex(b"\n") :]
+    assert b'"seconds": 0.0, "message": ""' in last
+    return start + last.replace(
+        b'"seconds": 0.0, "message": ""', b'"seconds": "x", "message": null'
+    )
+
+
 @pytest.mark.parametrize(
-    "damage", [half_a_line, nothing_but_the_end, bytes_of_something_else, other_json]
+    "damage",
+    [half_a_line, nothing_but_the_end, bytes_of_something_else, other_json, deep, other_types],
 )
 def test_a_damaged_line_in_what_is_kept_costs_one_run(
     damage: Callable[[bytes], bytes], small: Lesson, six: Path, runs: Runs
@@ -383,8 +518,8 @@ def test_what_cannot_be_graded_is_told_in_a_sentence(six: Path, runs: Runs, tmp_
         write(tmp_path / name, content)
     inside = [six, "--csv", six / "grades.csv"]
     refused: list[tuple[list[str | Path], str]] = [
-        ([tmp_path / "nowhere"], "there is none at"),
-        ([tmp_path / "only.txt"], "there is none at"),
+        ([tmp_path / "nowhere"], "is none that can be read: No such file"),
+        ([tmp_path / "only.txt"], "is none that can be read: Not a directory"),
         ([tmp_path / "essays"], "is a notebook of a lesson"),
         ([tmp_path / "empty", "--lesson", "07"], "it is empty"),
         ([six, "--lesson", "99"], "There is no lesson named '99'"),

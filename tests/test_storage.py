@@ -21,10 +21,14 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.neighbors import KDTree, NearestNeighbors
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 import anomaly_lab.detectors
 from anomaly_lab import AnomalyModel, thresholds
@@ -468,11 +472,11 @@ def test_a_path_without_a_readable_file_is_an_input_error(
     with pytest.raises(InputError, match="Cannot read"):
         AnomalyModel.load(tmp_path)
 
-    def deny(_: Path) -> bytes:
+    def deny(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "m").write_bytes(b"")
-    monkeypatch.setattr(Path, "read_bytes", deny)
+    monkeypatch.setattr(os, "open", deny)
     with pytest.raises(InputError, match=r"Cannot read .*Permission denied"):
         AnomalyModel.load(tmp_path / "m")
 
@@ -765,7 +769,212 @@ def test_a_search_tree_that_points_outside_of_itself_is_refused(field: str, valu
         estimators.decode(_nodes_of(part, field, value))
 
 
+def _edited(part: bytes, change: Callable[[Any], None]) -> bytes:
+    """A scikit-learn part whose first object's attributes are changed, by name."""
+    members = unzip(part)
+    schema = json.loads(members["schema.json"])
+    change(schema["content"]["content"])
+    return archive.pack({**members, "schema.json": json.dumps(schema).encode()})
+
+
+def _forest() -> bytes:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    return _part_with(IsolationForest(n_estimators=2, random_state=0).fit(rows))
+
+
+def _without_width(attributes: Any) -> None:
+    del attributes["n_features_in_"]
+
+
+def _of_odd_width(attributes: Any) -> None:
+    attributes["n_features_in_"]["content"] = "true"
+
+
+def _trees_in_a_set(attributes: Any) -> None:
+    node = attributes["estimators_"]
+    node.update(__class__="set", __loader__="SetNode")
+
+
+def _parameter_of_a_path(attributes: Any) -> None:
+    attributes["bootstrap"] = _hostile("ObjectNode", "pathlib", "PurePosixPath")
+
+
+def _many_threads(attributes: Any) -> None:
+    attributes["n_jobs"] = _hostile(
+        "JsonNode", "builtins", "int", content="1000000000", is_json=True
+    )
+
+
+def _without_a_parameter(attributes: Any) -> None:
+    del attributes["max_samples"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_without_width, "outside of itself"),
+        (_of_odd_width, "features"),
+        (_trees_in_a_set, r"may not hold: builtins\.set"),
+        (_parameter_of_a_path, r"may not hold: pathlib\.PurePosixPath"),
+        (_many_threads, "too many threads"),
+        (_without_a_parameter, "max_samples"),
+    ],
+)
+def test_a_forest_that_compiled_code_would_trust_is_refused(
+    change: Callable[[Any], None], reason: str
+) -> None:
+    with pytest.raises((ModelFileError, AttributeError), match=reason):
+        estimators.decode(_edited(_forest(), change))
+
+
+def test_an_estimator_that_could_open_a_file_is_neither_saved_nor_loaded(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not to be read", "utf-8")
+    reader = CountVectorizer(input="filename").fit([str(secret)])
+    with pytest.raises(InputError, match=r"Cannot store it.*CountVectorizer"):
+        _part_with(reader)
+    with pytest.raises(ModelFileError, match="CountVectorizer"):
+        estimators.decode(skops.io.dumps(reader))
+    with pytest.raises(InputError, match="memory"):
+        _part_with(Pipeline([("scale", StandardScaler())], memory=str(tmp_path)))
+
+
+def test_an_array_that_says_it_is_larger_than_it_is_is_refused() -> None:
+    members = unzip(_part_with(np.zeros(4)))
+    name = first(members, ".npy")
+    members[name] = members[name].replace(b"(4,), }           ", b"(40000000000,), }  ")
+    assert b"40000000000" in members[name]
+    with pytest.raises(ModelFileError, match="not as large as it says"):
+        estimators.decode(archive.pack(members))
+
+
+# Numbers that are not finite
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["pca", "knn", "isolation_forest", "autoencoder"])
+def test_a_model_with_a_number_that_is_not_finite_is_not_saved(
+    value: float, name: str, models: dict[str, AnomalyModel], tmp_path: Path
+) -> None:
+    model = copy.deepcopy(models[name])
+    if name == "autoencoder":
+        network = next(v for v in vars(model.detector_).values() if networks.is_network(v))
+        network.set_weights([np.full_like(weights, value) for weights in network.get_weights()])
+    elif name == "isolation_forest":
+        model.detector_.forest_.estimators_[1].tree_.threshold[0] = value
+    else:
+        model.detector_.training_scores_[3] = value
+    with pytest.raises(InputError, match=r"finite|outside of itself"):
+        model.save(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_with_a_number_that_is_not_finite_is_not_loaded(
+    files: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads(unzip(files / "pca")["manifest.json"])
+    _edit(manifest, "detector.detector.state.offset_", float("nan"))
+    forge(files / "pca", tmp_path / "m", {"manifest.json": json.dumps(manifest).encode()})
+    assert "offset_" in refusal(tmp_path / "m")
+    for name, part in unzip(files / "pca").items():
+        if name.endswith(".skops") and b"float64" in part:
+            members = unzip(part)
+            for inner in [inner for inner in members if inner.endswith(".npy")]:
+                array = np.load(io.BytesIO(members[inner]))
+                if array.dtype.kind == "f":
+                    buffer = io.BytesIO()
+                    np.save(buffer, np.full_like(array, np.inf))
+                    changed = archive.pack({**members, inner: buffer.getvalue()})
+                    assert "finite" in refusal(
+                        forge(files / "pca", tmp_path / "m", {name: changed})
+                    )
+
+
+# What is no file
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "huge", "folder"])
+def test_what_is_no_model_file_is_refused_at_once(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link to a device":
+        path.symlink_to("/dev/zero")
+    elif kind == "huge":
+        with path.open("wb") as file:
+            file.truncate(archive.LARGEST + 1)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(InputError):
+        AnomalyModel.load("/dev/zero" if kind == "device" else path)
+
+
 # Hostile networks
+
+
+def _with_units(files: Path, units: int) -> bytes:
+    config = _config(files)
+    dense = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense"]
+    dense[-1]["config"]["units"] = units
+    return _keras_file(config, files)
+
+
+REPEAT = {"module": "keras.layers", "class_name": "RepeatVector", "config": {"n": 10**9}}
+
+
+def test_a_layer_of_a_billion_outputs_is_refused_before_it_is_built(
+    files: Path, tmp_path: Path
+) -> None:
+    name = first(unzip(files / "autoencoder"), ".keras")
+    part = _with_units(files, 10**9)
+    message = refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+    assert re.search(r"a network in it has [\d,]{13,} weights in [\d,]+ bytes", message)
+    part = _keras_file(_with_layer(files, REPEAT), files)
+    message = refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+    assert "outputs a row" in message
+
+
+def test_weights_in_another_file_are_not_looked_for(files: Path, tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["x"] = np.ones(3)
+    members = unzip(files / "autoencoder")
+    name = first(members, ".keras")
+    inner = unzip(members[name])
+    for link in (h5py.ExternalLink(str(tmp_path / "other.h5"), "x"), h5py.SoftLink("/layers")):
+        file = io.BytesIO(inner["model.weights.h5"])
+        with h5py.File(file, "r+") as weights:
+            weights["layers/more"] = link
+        part = archive.pack({**inner, "model.weights.h5": file.getvalue()})
+        message = refusal(forge(files / "autoencoder", tmp_path / "m", {name: part}))
+        assert "has weights elsewhere: more" in message
+
+
+# Whatever is altered; more on demand, see tests/hostile/models.py
+
+
+@pytest.mark.parametrize(
+    ("names", "count"), [(PLAIN_NAMES, 40), (NETWORK_NAMES, 8)], ids=["plain", "networks"]
+)
+def test_an_altered_model_scores_or_is_refused(
+    names: list[str], count: int, files: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, which a crash of compiled code would end."""
+    for name in names:
+        shutil.copy(files / name, tmp_path / f"{name}.anomaly")
+    TEST.to_csv(tmp_path / "rows.csv", index=False)
+    script = Path(__file__).parent / "hostile" / "models.py"
+    command = [sys.executable, str(script), str(tmp_path), "0", str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-300:]
+    counts = re.fullmatch(r"(\d+) tried: (\d+) right, (\d+) refused\n", done.stdout)
+    assert counts, done.stdout
+    tried, right, refused = map(int, counts.groups())
+    assert tried == right + refused == count * len(names)
+    assert min(right, refused) > tried / 10
 
 
 def _keras_file(config: Any, files: Path) -> bytes:

@@ -81,7 +81,7 @@ def check(
     _need_lab()
     from anomaly_lab import paths
     from anomaly_lab.labs import folder as labs
-    from anomaly_lab.labs.running import Limits
+    from anomaly_lab.labs.processes import Limits
     from anomaly_lab.lessons import find, lessons
 
     wanted = [find(lesson)] if lesson else lessons()
@@ -121,11 +121,14 @@ def grade(
 
     Each notebook runs in a process and a folder of its own, within limits. This is no sandbox:
     the code may do what you may do, so grade what you do not trust in a container.
+
+    Exit code 3: there are grades, and something could not be judged, such as a file that may not be
+    read.
     """
     _need_lab()
     from anomaly_lab import paths
     from anomaly_lab.labs import grading
-    from anomaly_lab.labs.running import Limits
+    from anomaly_lab.labs.processes import UNJUDGED, Limits
     from anomaly_lab.lessons import find
     from anomaly_lab.lessons.source import folder as lessons_folder
 
@@ -152,6 +155,10 @@ def grade(
     partly.unlink(missing_ok=True)
     _print_grades(grades)
     say(f"Grades: {csv}")
+    unjudged = sorted({line.student for line in grades if line.state == UNJUDGED})
+    if unjudged:
+        say(f"Not judged, see the messages in the table: {', '.join(unjudged)}")
+        raise typer.Exit(3)
 
 
 def _folder() -> Path:
@@ -185,12 +192,12 @@ def _has_screen() -> bool:
 
 
 def _handed_in(submissions: Path) -> list[Lesson]:
-    from anomaly_lab.labs.notebook import lesson_of
+    from anomaly_lab.labs.grading import lessons_in
     from anomaly_lab.lessons import lessons
 
-    numbers = {lesson_of(path) for path in submissions.rglob("*.ipynb")}
+    numbers = lessons_in(submissions)
     found = [lesson for lesson in lessons() if lesson.number in numbers]
-    if submissions.is_dir() and not found:
+    if not found:
         raise InputError(
             f"No file in {submissions} is a notebook of a lesson. Expected one file or one folder "
             "a student; say which lesson was set with --lesson, to grade what there is."

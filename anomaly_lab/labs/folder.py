@@ -11,8 +11,10 @@ from pathlib import Path
 import nbformat
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.labs.messages import record
 from anomaly_lab.labs.notebook import fault, lesson_of
-from anomaly_lab.labs.running import SLOW, Limits, Result, run
+from anomaly_lab.labs.processes import SLOW, UNJUDGED, Limits
+from anomaly_lab.labs.running import Result, run
 from anomaly_lab.lessons.checks import ERROR
 from anomaly_lab.lessons.notebooks import student
 from anomaly_lab.lessons.source import Lesson
@@ -66,9 +68,9 @@ class State:
         """Return what is remembered of a folder; nothing where the file is missing or damaged."""
         try:
             fields = json.loads((folder / _STATE).read_text("utf-8"))
-            results = {name: Result(**known) for name, known in fields.pop("results", {}).items()}
+            results = {k: record(Result, known) for k, known in fields.pop("results", {}).items()}
             state = cls(**fields, results=results)
-        except (AttributeError, OSError, TypeError, ValueError):
+        except (AttributeError, OSError, RecursionError, TypeError, ValueError):
             return cls()
         return state if isinstance(state.laid, dict) and isinstance(state.checked, dict) else cls()
 
@@ -180,7 +182,7 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     content = _hash(path.read_bytes() + lesson.path.read_bytes() + repr(limits).encode())
     if state.checked.get(lesson.number) == content:
         known = [state.results.get(exercise.name) for exercise in lesson.exercises]
-        if all(result and result.state != SLOW for result in known):
+        if all(result and result.state not in (SLOW, UNJUDGED) for result in known):
             return [result for result in known if result]
     problem = fault(path)
     if problem:

@@ -1,49 +1,29 @@
 """Running a student's notebook in a process of its own, within limits of time and memory.
 
+Three processes take part. The student's runs the notebook and gives plain data; the judge, another
+one, runs the lesson, holds its inputs and answers and gives verdicts; this one hands messages from
+one to the other, and holds the results. So nothing that a notebook does in its process, writes or
+prints is worth a point: it has to answer. `anomaly_lab.labs.keeper` says what is ended with it.
+
 The limits keep one notebook from harming the others. They are no sandbox: the code may read and
-write what the user who runs it may.
+write what the user who runs it may, the lessons of the installed package among it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
+import math
 import time
-from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
-import psutil
-
-from anomaly_lab.lessons.checks import ERROR, RIGHT
-from anomaly_lab.lessons.notebooks import ENVIRONMENT
+from anomaly_lab.labs.messages import DONE, VERDICT
+from anomaly_lab.labs.processes import Limits, Process, StoppedError
+from anomaly_lab.lessons.checks import RIGHT
 from anomaly_lab.lessons.source import Lesson
-
-SLOW = "too slow"
-_WAIT = 0.1  # seconds between two looks at the process
-_GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one notebook may use.
-
-    Parameters
-    ----------
-    seconds : float
-        Wall-clock time.
-    memory : float
-        Resident memory of the process and those it starts, in GiB.
-    """
-
-    seconds: float = 300
-    memory: float = 4
 
 
 @dataclass(frozen=True)
@@ -73,8 +53,52 @@ class Result:
         return self.state == RIGHT
 
 
+class Judges:
+    """The processes that judge, lent to one run at a time and used again for the same lesson.
+
+    Each holds a lesson's data and networks, so there are never more than runs at a time.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[tuple[Path, Process]] = []
+        self._lock = Lock()
+
+    def __enter__(self) -> Judges:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for _, process in self._idle:
+            process.end()
+
+    @contextmanager
+    def lent(self, lesson: Lesson) -> Iterator[Process]:
+        """Lend a judge of a lesson; where its run does not come to an end, it is not used again."""
+        with self._lock:
+            same = [held for held in self._idle if held[0] == lesson.path]
+            lent = (same or self._idle)[:1]
+            self._idle = [held for held in self._idle if held not in lent]
+        for path, process in lent:
+            if path == lesson.path:
+                break
+            process.end()
+        else:
+            process = Process("judge", lesson.path)
+        try:
+            yield process
+        except BaseException:
+            process.end()
+            raise
+        with self._lock:
+            self._idle.append((lesson.path, process))
+
+
 def run(
-    notebook: Path, lesson: Lesson, folder: Path, limits: Limits, stop: Event | None = None
+    notebook: Path,
+    lesson: Lesson,
+    folder: Path,
+    limits: Limits,
+    stop: Event | None = None,
+    judges: Judges | None = None,
 ) -> list[Result]:
     """Run a notebook and judge the lesson's exercises by what it defines.
 
@@ -88,9 +112,11 @@ def run(
         The working folder.
     limits : Limits
         Where one is passed, the process and those it started are ended; exercises that were
-        judged before keep their result.
+        judged before keep their result. What the judge needs for its checks is limited alike.
     stop : Event, optional
         Where it is set, the same is done and nothing is returned.
+    judges : Judges, optional
+        Where to lend a judge, so that several runs share it; by default one for this run.
 
     Returns
     -------
@@ -102,15 +128,13 @@ def run(
     CancelledError
         If `stop` was set.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        written = Path(scratch) / "results.jsonl"
-        written.touch()
-        start = time.monotonic()
-        process = _start(notebook, lesson, folder, Path(scratch), written)
-        state, message = _ended(process, limits, stop or Event())
-        left = time.monotonic() - start
-        found = _found(written)
-    left -= sum(result.seconds for result in found.values())
+    if judges is None:
+        with Judges() as judges:
+            return run(notebook, lesson, folder, limits, stop, judges)
+    found: dict[str, Result] = {}
+    start = time.monotonic()
+    state, message = _relayed(notebook, lesson, folder, limits, stop or Event(), judges, found)
+    left = time.monotonic() - start - sum(result.seconds for result in found.values())
     results = []
     for exercise in lesson.exercises:
         results.append(found.get(exercise.name) or Result(exercise.name, state, message, left))
@@ -118,71 +142,45 @@ def run(
     return results
 
 
-def _found(written: Path) -> dict[str, Result]:
-    """Read what the worker wrote, as far as the notebook's code has left it in order."""
-    found = {}
-    with contextlib.suppress(OSError, TypeError, ValueError):
-        for line in written.read_text("utf-8").splitlines():
-            result = Result(**json.loads(line))
-            found[result.exercise] = result
-    return found
-
-
-def _start(
-    notebook: Path, lesson: Lesson, folder: Path, scratch: Path, written: Path
-) -> subprocess.Popen[bytes]:
-    arguments = [str(path.absolute()) for path in (notebook, lesson.path, written)]
-    own = {"IPYTHONDIR": str(scratch / "ipython"), "MPLBACKEND": "agg"}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "anomaly_lab.labs.worker", *arguments],
-        cwd=folder,
-        env={**os.environ, **ENVIRONMENT, **own},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a group of its own, so that all it starts can be ended
-    )
-
-
-def _ended(process: subprocess.Popen[bytes], limits: Limits, stop: Event) -> tuple[str, str]:
-    """Wait for a process within limits; return what to say of exercises that were not judged."""
-    end = time.monotonic() + limits.seconds
+def _relayed(
+    notebook: Path,
+    lesson: Lesson,
+    folder: Path,
+    limits: Limits,
+    stop: Event,
+    judges: Judges,
+    found: dict[str, Result],
+) -> tuple[str, str]:
+    """Fill in `found`; return what to say of exercises that were not judged."""
+    student = Process("worker", notebook, folder)
     try:
-        while process.poll() is None:
-            if time.monotonic() > end:
-                return SLOW, f"the notebook took longer than {limits.seconds:g} s"
-            if _memory(process.pid) > limits.memory * _GIB:
-                return ERROR, f"the notebook used more than {limits.memory:g} GiB of memory"
-            if stop.wait(_WAIT):
-                raise CancelledError
-        return ERROR, f"Python ended before this exercise (exit code {process.returncode})"
+        with judges.lent(lesson) as judge:
+            judge.spent, ended = 0.0, ("", "")
+            message, start = b"", time.monotonic()
+            while (said := _said(judge, message, limits, stop))[:1] != DONE:
+                message = b""
+                if said[:1] == VERDICT:
+                    taken, start = time.monotonic() - start, time.monotonic()
+                    verdict = Result(**json.loads(said[1:]), seconds=taken)
+                    found[verdict.exercise] = verdict
+                elif not ended[0]:
+                    try:
+                        message = student.answer(said[1:], limits, stop)
+                    except StoppedError as stopped:
+                        ended = stopped.state, stopped.message
+                        student.end()
+            return ended
+    except StoppedError as stopped:  # the judge
+        return stopped.state, f"while it was judged, {stopped.message}"
     finally:
-        _end(process)
+        student.end()
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _memory(pid: int) -> int:
-    total = 0
-    for process in _tree(pid):
-        with contextlib.suppress(psutil.Error):  # it may just have ended
-            total += process.memory_info().rss
-    return total
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it started, also where it has ended itself."""
-    started = _tree(process.pid)  # while it lives: children of a dead process are nobody's
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    for one in started:
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-    process.wait()
+def _said(judge: Process, message: bytes, limits: Limits, stop: Event) -> bytes:
+    """Return what the judge says; until it has run the lesson, that takes the time it takes."""
+    judge.answered += 1
+    if judge.answered > 2:  # the first thing it says is before that, and the second after it
+        return judge.answer(message, limits, stop)
+    said = judge.answer(message, replace(limits, seconds=math.inf), stop)
+    judge.spent = 0.0
+    return said

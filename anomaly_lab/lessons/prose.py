@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from anomaly_lab.lessons.notebooks import PLACEHOLDER, PREDICT, solved
-from anomaly_lab.lessons.source import Cell, Exercise, Lesson
+from anomaly_lab.lessons.source import Cell, Exercise, Lesson, assigned
 
 MOST_WORDS = 2500
 # As fast as one reads to remember, by Carver, "Reading Rate", Academic Press 1990: 138 words. To
@@ -153,13 +153,7 @@ def _names_only_in_claims(lesson: Lesson) -> Iterator[str]:
 
 
 def _assigned(code: str) -> set[str]:
-    names = set()
-    for node in ast.parse(solved(code)).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return names
+    return {name for node in ast.parse(solved(code)).body for name in assigned(node)}
 
 
 def _names(cell: Cell, context: type[ast.expr_context]) -> set[str]:

@@ -72,11 +72,31 @@ class Exercise:
         return cell.source
 
     @property
-    def hints(self) -> list[str]:
-        """Three hints, from gentle to nearly there: the paragraphs of the check's docstring."""
+    def needs(self) -> list[str]:
+        """Names that its check asks for."""
+        return [argument.arg for argument in self._function.args.args]
+
+    @property
+    def _function(self) -> ast.FunctionDef:
         function = ast.parse(self.check).body[0]
         assert isinstance(function, ast.FunctionDef)
-        paragraphs = (ast.get_docstring(function) or "").split("\n\n")
+        return function
+
+    @cached_property
+    def answers(self) -> list[str]:
+        """Names that its answer defines: those set by statements with a part that is left blank."""
+        answers: list[str] = []
+        for cell in self.tagged("exercise"):
+            lines = cell.source.splitlines()
+            for node in ast.parse(cell.source).body:
+                if "SOLUTION" in "\n".join(lines[node.lineno - 1 : node.end_lineno]):
+                    answers += assigned(node)
+        return answers
+
+    @property
+    def hints(self) -> list[str]:
+        """Three hints, from gentle to nearly there: the paragraphs of the check's docstring."""
+        paragraphs = (ast.get_docstring(self._function) or "").split("\n\n")
         return [" ".join(text.split()) for text in paragraphs if text.strip()]
 
 
@@ -206,6 +226,15 @@ def _takes_the_default(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "AnomalyModel":
         return False
     return not node.args and "detector" not in {keyword.arg for keyword in node.keywords}
+
+
+def assigned(node: ast.stmt) -> list[str]:
+    """Return the names that a statement defines: those of a function, a class or an assignment."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if not isinstance(node, ast.Assign):
+        return []
+    return [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
 
 
 def folder() -> Path:

@@ -30,6 +30,7 @@ from anomaly_lab.storage.values import Decoder, Encoder
 from anomaly_lab.tables.encoding import Preprocessor
 from anomaly_lab.thresholds import Threshold
 
+_TRIED = 255  # rows that a loaded model is tried out on, beside one of zeros
 Parts: TypeAlias = tuple[Preprocessor, Detector, Threshold]
 
 
@@ -51,10 +52,12 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
     Notes
     -----
     What is stored: the detector's parameters and every attribute that `fit` set, as long as these
-    are numbers, text, arrays, DataFrames, scikit-learn estimators, Keras models made of Keras's own
-    layers, other detectors, and lists, tuples or dicts of these. A *parameter* of another kind,
-    such as the function in ``AutoencoderDetector(build=...)``, comes back as None: the loaded model
-    scores as before, since its networks are stored, but another `fit` would use the default.
+    are numbers, text, arrays, DataFrames, scikit-learn estimators of the classes that
+    `anomaly_lab.storage.estimators` lists, Keras models made of Keras's own layers, other
+    detectors, and lists, tuples or dicts of these. Arrays and weights are finite. A *parameter* of
+    another kind, such as the function in ``AutoencoderDetector(build=...)``, comes back as None:
+    the loaded model scores as before, since its networks are stored, but another `fit` would use
+    the default.
     Networks come back without their optimizer. Saving a model twice in a row gives the same
     bytes.
     """
@@ -73,8 +76,8 @@ def save(parts: Parts, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> Parts:
     """Read the parts that `save` wrote; nothing in the file is executed.
 
-    They score one row of zeros before they are handed out, so that parts that do not fit
-    together, or not the installed versions, are found here and not in use.
+    They score some rows before they are handed out, so that parts that do not fit together, or not
+    the installed versions, are found here and not in use.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def load(path: str | PathLike[str]) -> Parts:
     Raises
     ------
     InputError
-        Where there is no such file, it is a folder, or it may not be read.
+        Where there is no such file, it is a folder, a pipe or a device, or it may not be read.
     ModelFileError
         Where the file is damaged, altered, of a newer format, or holds what it may not hold.
     BackendError
@@ -139,15 +142,22 @@ def _restore(manifest: dict[str, Any], decoder: Decoder) -> Parts:
 
 
 def _try_out(preprocessor: Preprocessor, detector: Detector) -> None:
-    """Score one row of zeros and empty text: a file with parts that do not fit fails here."""
+    """Score a row of zeros and empty text, and others: parts that do not fit together fail here."""
     clone(detector)  # as another fit would
     text = preprocessor._text
     row = {name: ["" if name in text else 0.0] for name in preprocessor.columns_}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = detector.anomaly_score(preprocessor.transform(pd.DataFrame(row)))
-    if scores.shape != (1,):
-        raise ModelFileError(f"it gives scores of shape {scores.shape} for one row")
+        first = preprocessor.transform(pd.DataFrame(row))
+        others = np.random.default_rng(0).normal(scale=3.0, size=(_TRIED, first.shape[1]))
+        scores = detector.anomaly_score(np.vstack([first, others]))
+    if np.shape(scores) != (_TRIED + 1,):
+        raise ModelFileError(f"it gives scores of shape {np.shape(scores)} for {_TRIED + 1} rows")
+    parts = np.zeros(0)
+    if hasattr(detector, "contributions"):
+        parts = preprocessor.by_column(detector.contributions(first))
+    if not (np.isfinite(scores).all() and np.isfinite(parts).all()):
+        raise ModelFileError("it gives scores that are not finite")
 
 
 def _versions(*, with_keras: bool) -> dict[str, str]:

@@ -12,8 +12,10 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from anomaly_lab import __version__
 from anomaly_lab.errors import InputError, ModelFileError
+from anomaly_lab.paths import read_regular
 
 FORMAT = 1
+LARGEST = 4 * 2**30  # bytes of a file
 _MANIFEST = "manifest.json"
 _MEMBER = re.compile(r"manifest\.json|[0-9]+\.(skops|keras)")
 
@@ -93,7 +95,7 @@ def renumber(node: Any, keys: tuple[str, ...], new: dict[Any, Any]) -> Any:
 def read(source: Path) -> bytes:
     """Return the content of a file, or say why it cannot be read."""
     try:
-        return source.read_bytes()
+        return read_regular(source, LARGEST)
     except FileNotFoundError:
         raise InputError(
             f"There is no file {source}. Check the path, or save a model there first."

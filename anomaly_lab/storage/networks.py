@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from anomaly_lab.errors import InputError, ModelFileError
 from anomaly_lab.neural import backend
@@ -28,6 +33,7 @@ _LAYERS = re.compile(
     r"SpatialDropout2D|Subtract|TimeDistributed|UnitNormalization|UpSampling1D|"
     r"UpSampling2D|ZeroPadding1D|ZeroPadding2D"
 )
+_WIDEST = 10**7  # outputs of a layer for one row
 _MEMBER = re.compile(r"(metadata|config)\.json|model\.weights\.h5")
 
 
@@ -41,6 +47,7 @@ def encode(network: Any, what: str) -> bytes:
     """Return a Keras model as bytes, without its optimizer; `what` names it in errors."""
     keras = backend.load()
     try:
+        _check_finite(network)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.keras"
             keras.saving.save_model(network, file)
@@ -68,12 +75,68 @@ def decode(content: bytes) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.keras"
         file.write_bytes(content)
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
+        network = keras.saving.load_model(file, compile=False, safe_mode=True)
+    _check_finite(network)
+    return network
+
+
+def _check_finite(network: Any) -> None:
+    if not all(np.isfinite(weights).all() for weights in network.get_weights()):
+        raise ModelFileError("a network in it has weights that are not finite")
 
 
 def _check_network(content: bytes) -> None:
     members = archive.unpack(content, _MEMBER)
     config = json.loads(members["config.json"])
+    _check_classes(config)
+    _check_weights(members["model.weights.h5"])
+    with ThreadPoolExecutor(1) as pool:  # what Keras remembers of it ends with the thread
+        pool.submit(_check_sizes, config, len(members["model.weights.h5"])).result()
+
+
+def _check_sizes(config: dict[str, Any], size: int) -> None:
+    """Refuse a network of more weights than there are, or of huge layers, before room is made."""
+    keras = backend.load()
+    with keras.StatelessScope(initialize_variables=False):  # shapes alone, no values
+        network = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        needed = sum(math.prod(weights.shape) for weights in network.variables)
+        widths = [math.prod(n or 1 for n in shape) for shape in _shapes(network)]
+    if needed > size:  # a byte a weight is the least
+        raise ModelFileError(f"a network in it has {needed:,} weights in {size:,} bytes")
+    if max(widths, default=0) > _WIDEST:
+        raise ModelFileError(f"a network in it has a layer of {max(widths):,} outputs a row")
+
+
+def _shapes(network: Any) -> Iterator[tuple[int | None, ...]]:
+    """Yield the shapes of what all layers of a network return, those of networks in it too."""
+    for layer in network.layers:
+        if hasattr(layer, "layers"):
+            yield from _shapes(layer)
+        else:
+            outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
+            yield from (output.shape for output in outputs)
+
+
+def _check_weights(content: bytes) -> None:
+    """Refuse weights that lie in other files, or unpack to more than there is."""
+    import h5py  # as late as Keras
+
+    with h5py.File(io.BytesIO(content), "r") as file:
+        _check_group(file, h5py)
+
+
+def _check_group(group: Any, h5py: Any) -> None:
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ModelFileError(f"a network in it has weights elsewhere: {name}")
+        part = group[name]
+        if isinstance(part, h5py.Group):
+            _check_group(part, h5py)
+        elif part.external or part.is_virtual or part.chunks or part.dtype.kind not in "biuf":
+            raise ModelFileError(f"a network in it has weights that are no plain array: {name}")
+
+
+def _check_classes(config: dict[str, Any]) -> None:
     if config.get("class_name") not in ("Sequential", "Functional"):
         raise ModelFileError(f"it holds a Keras {config.get('class_name')!r} as a network")
     for node in _objects(config):

@@ -128,6 +128,8 @@ class Decoder:
         odd = [key for key in state if key.startswith("__") or key in node["params"]]
         if odd:
             raise ModelFileError(f"its detector has attributes it may not have: {odd}")
+        if not np.isfinite(state.get("offset_", 0.0)):
+            raise ModelFileError(f"the offset_ of its detector is {state['offset_']!r}")
         detector.__dict__.update(state)
         return detector
 
