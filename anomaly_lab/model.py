@@ -16,6 +16,7 @@ from anomaly_lab.contract import Detector, UnfittedError, require_fitted
 from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.tables.encoding import Impute, Preprocessor, as_frame
+from anomaly_lab.tables.notes import Note
 from anomaly_lab.thresholds import Threshold
 
 Rows: TypeAlias = pd.DataFrame | npt.ArrayLike
@@ -38,6 +39,8 @@ class AnomalyModel(BaseEstimator):
     ----------
     preprocessor_ : Preprocessor
         Scaling and encoding, fitted by `fit`.
+    notes_ : tuple of Note
+        What was done to read the fitting rows, and what in them could spoil the figures.
     detector_ : Detector
         The detector, fitted by `fit`.
     threshold_ : Threshold
@@ -74,6 +77,12 @@ class AnomalyModel(BaseEstimator):
             )
         return self.threshold_.cutoff_
 
+    @property
+    def notes_(self) -> tuple[Note, ...]:
+        """What was noticed in the fitting rows."""
+        require_fitted(self, "preprocessor_")
+        return self.preprocessor_.notes_
+
     def prepare(self) -> None:
         """Load what the detector needs, so that `fit` can be timed without it."""
         self._unfitted_detector().prepare()
@@ -94,8 +103,8 @@ class AnomalyModel(BaseEstimator):
         thresholds.parse(self.threshold)  # a wrong name is found before the work, not after
         detector = self._unfitted_detector()
         frame = as_frame(rows)
-        preprocessor = Preprocessor(self.impute).fit(frame)
-        detector.fit(preprocessor.transform(frame))
+        preprocessor = Preprocessor(self.impute)
+        detector.fit(preprocessor.fit_transform(frame))
         self.preprocessor_, self.detector_ = preprocessor, detector
         self.__dict__.pop("threshold_", None)
         return self

@@ -12,6 +12,7 @@ from anomaly_lab.datasets.cards import DatasetCard, RemoteFile, card, names
 from anomaly_lab.datasets.dataset import Dataset, RowsAndLabels, content_sha256
 from anomaly_lab.datasets.files import read_table
 from anomaly_lab.errors import InputError
+from anomaly_lab.tables.noticing import notice
 
 __all__ = [
     "Dataset",
@@ -44,7 +45,7 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
     Returns
     -------
     Dataset
-        Rows and labels, with the card.
+        Rows and labels, with the card, and what was noticed in the rows.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
             f"{about.name} has {about.rows:,} rows and is not simulated, so rows={rows} cannot be "
             "had: leave rows out, or load a simulated set such as card_transactions_simulated."
         )
-    return Dataset(about.name, X, y, about.sha256 or content_sha256(X, y), about)
+    sha256 = about.sha256 or content_sha256(X, y)
+    return Dataset(about.name, X, y, sha256, about, notice(X, y))
 
 
 def function(name: str) -> Callable[..., RowsAndLabels]:

@@ -10,8 +10,11 @@ import pooch
 
 from anomaly_lab.datasets.dataset import Dataset
 from anomaly_lab.errors import InputError, hint
-from anomaly_lab.tables.columns import features, labels, listed, notes
-from anomaly_lab.tables.reading import read, suffix
+from anomaly_lab.tables.labels import labels
+from anomaly_lab.tables.notes import listed
+from anomaly_lab.tables.noticing import notice
+from anomaly_lab.tables.reading import How, read, suffix
+from anomaly_lab.tables.schema import learn
 
 
 def read_table(
@@ -20,10 +23,16 @@ def read_table(
     label: str,
     normal: object = None,
     drop: str | Sequence[str] = (),
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    missing: str | Sequence[str] | None = None,
+    header: bool = True,
 ) -> Dataset:
-    """Read a CSV, CSV.gz or Parquet file with a header and one label column.
+    """Read a CSV, CSV.gz or Parquet file with one label column.
 
-    Missing values in the features are left in place: a model imputes them or refuses them.
+    How a CSV file is written is noticed, unless it is said. Missing values in the features are
+    left in place: a model imputes them or refuses them.
 
     Parameters
     ----------
@@ -36,12 +45,23 @@ def read_table(
         must be 0 and 1 or False and True, where 1 and True are anomalies.
     drop : str or sequence of str
         Columns to leave out.
+    sep : str, optional
+        What separates the columns, one character.
+    decimal : {None, ".", ","}
+        The decimal sign.
+    encoding : str, optional
+        How the text is encoded, such as ``"cp1252"``.
+    missing : str or sequence of str, optional
+        Cells that mean that there is no value, besides empty ones. By default usual markers among
+        numbers do, such as ``?`` and ``NA``; among categories they are asked about.
+    header : bool, default True
+        Whether the first line holds the names; else the columns are named x0, x1, ...
 
     Returns
     -------
     Dataset
-        Numbers, booleans, and text columns of at most 50 different values. Its `notes` name
-        columns that only count the rows.
+        Numbers, booleans, and categories. Its `notes` say what was done to read it and what could
+        spoil the figures.
 
     Raises
     ------
@@ -50,12 +70,20 @@ def read_table(
     """
     path = Path(path)
     drop = [drop] if isinstance(drop, str) else list(drop)
-    frame = read(path)
+    how = How.checked(sep, decimal, encoding, missing, header)
+    table = read(path, label, how)
+    frame = table.frame
     _check_columns(path, frame, label, drop)
-    y = labels(frame[label], normal)
-    X = features(frame.drop(columns=[label, *drop]), label)
+    y, about_labels = labels(frame[label], normal)
+    X = frame.drop(columns=[label, *drop])
+    if X.columns.empty:
+        raise InputError(f"No feature column is left beside label {label!r}; keep at least one.")
+    learnt = learn(X, decimal=table.decimal, where=table.where, asked=missing is None)
+    X = learnt.rows.astype(dict.fromkeys(learnt.schema.text, "category"))
+    noticed = notice(X, y, table.where)
     name = path.name[: -len(suffix(path))]
-    return Dataset(name, X, y, pooch.file_hash(str(path)), notes=notes(X))
+    notes = (*table.notes, *about_labels, *learnt.notes, *noticed)
+    return Dataset(name, X, y, pooch.file_hash(str(path)), notes=notes)
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, label: str, drop: Sequence[str]) -> None:
