@@ -159,7 +159,12 @@ class Comparison:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What was noticed that could spoil the figures: of the data set, and of its splits."""
-        return (*self.dataset.notes, *_copies(self.protocol.leaked))
+        return (*self.dataset.notes, *self.split_notes)
+
+    @property
+    def split_notes(self) -> tuple[Note, ...]:
+        """What was noticed in the splits: copies of rows in the parts to fit and to test on."""
+        return _copies(self.protocol.leaked)
 
     @property
     def detectors(self) -> list[str]:

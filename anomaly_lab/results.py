@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,13 +89,13 @@ def what_was_done(comparison: Comparison) -> str:
     )
 
 
-def short_notes(comparison: Comparison) -> list[str]:
-    """Return the notes for a terminal: those of one kind about several columns as one.
+def short_notes(notes: Iterable[Note]) -> list[str]:
+    """Return notes for a terminal: those of one kind about several columns as one.
 
     Parameters
     ----------
-    comparison : Comparison
-        Every run of every detector.
+    notes : iterable of Note
+        Such as those of a data set.
 
     Returns
     -------
@@ -103,9 +103,9 @@ def short_notes(comparison: Comparison) -> list[str]:
         In the order of the notes.
     """
     kinds: dict[str, list[Note]] = {}
-    for note in comparison.notes:
+    for note in notes:
         kinds.setdefault(note.kind, []).append(note)
-    return [line for notes in kinds.values() for line in _shortened(notes)]
+    return [line for alike in kinds.values() for line in _shortened(alike)]
 
 
 def _shortened(notes: list[Note]) -> list[str]:

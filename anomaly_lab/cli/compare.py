@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison
     from anomaly_lab.datasets import Dataset
     from anomaly_lab.results import ResultsTable
+    from anomaly_lab.tables.notes import Note
 
 WIDE = 130  # characters that the whole results table takes
 
@@ -155,7 +157,7 @@ def _load(
                 f"{', '.join(given)} only mean something with --data FILE. Name your file, or "
                 "leave them out."
             )
-        return datasets.load(name or "breast_cancer", rows=rows, progress=True)
+        return _noted(datasets.load(name or "breast_cancer", rows=rows, progress=True))
     if name is not None:
         raise InputError(f"Expected a data set or --data, got both: {name!r} and {str(data)!r}.")
     if rows is not None:
@@ -166,14 +168,26 @@ def _load(
             "labels nothing can be judged; to score unlabelled rows use AnomalyModel in Python."
         )
     header = not options.pop("no-header", False)
-    return datasets.read_table(data, header=header, **options)
+    return _noted(datasets.read_table(data, header=header, **options))
+
+
+def _noted(dataset: Dataset) -> Dataset:
+    """Print what was noticed, before the work: where that fails, it may be why."""
+    _print_notes(dataset.notes)
+    return dataset
+
+
+def _print_notes(notes: Iterable[Note]) -> None:
+    from anomaly_lab.results import short_notes
+
+    for note in short_notes(notes):
+        err.print(f"Note: {note}", markup=False, highlight=False)
 
 
 def _print_comparison(result: Comparison) -> None:
-    from anomaly_lab.results import results_table, short_notes, summary, what_was_done
+    from anomaly_lab.results import results_table, summary, what_was_done
 
-    for note in short_notes(result):
-        err.print(f"Note: {note}", markup=False, highlight=False)
+    _print_notes(result.split_notes)
     for sentence in (what_was_done(result), *summary(result)):
         out.print(sentence, markup=False, highlight=False)
     table = results_table(result)

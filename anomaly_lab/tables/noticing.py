@@ -16,7 +16,7 @@ FEW_ANOMALIES = 10  # fewer cannot tell detectors apart
 _SEED = 0
 _FAR_CELLS = 5  # as many cells can lie far beyond all others; more are a part of the data
 _FAR = 10.0  # ranges of the other values, between a far cell and the next
-_FEW_LEVELS = 10  # grades such as 0, 1 and 20 are no far values
+_FEW_LEVELS = 5  # grades such as 0, 1 and 20 are no far values
 _NINES = re.compile(r"-?9{2,}(\.0)?")
 _STANDING_IN = frozenset({-32768.0, 32767.0, 2147483647.0, -2147483648.0})  # ends of integers
 _NEARLY = 5  # cells that differ, at most, in a nearly constant column
@@ -93,9 +93,10 @@ class _Column:
 
     def notes(self) -> Iterator[Note | None]:
         """Yield what was noticed, None for nothing."""
-        if len(self.levels) <= 2 or self.n - int(self.counts.max()) <= _NEARLY:
-            yield self._constant()
-        elif self.numeric:
+        if note := self._constant():
+            yield note
+            return
+        if self.numeric and len(self.levels) > 2:
             yield from self._far()
         yield self._counter() or self._dates() or self._group()
 
