@@ -19,6 +19,7 @@ from anomaly_lab.datasets import Dataset, read_table
 from anomaly_lab.errors import InputError
 from anomaly_lab.tables.encoding import Preprocessor
 from anomaly_lab.tables.notes import Note
+from anomaly_lab.tables.noticing import notice
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -373,6 +374,7 @@ def test_a_column_that_tells_the_label_is_named(write):
         "code": np.where(CLEAN["fraud"] == 1, 3, CLEAN.index % 3),
         "severity": CLEAN["fraud"] * RNG.uniform(1, 9, N),
         "risk": CLEAN["fraud"] + RNG.normal(0, 0.02, N),
+        "loss": np.where(CLEAN["fraud"] == 1, RNG.uniform(1, 9, N), np.nan),
         "found": np.where(CLEAN["fraud"] == 1, "yes", None),
     }
     for name, values in twins.items():
@@ -561,6 +563,17 @@ def test_a_clean_table_has_no_notes(write):
     assert read(write(CLEAN)).notes == ()
     assert AnomalyModel("centroid").fit(CLEAN.drop(columns="fraud")).notes_ == ()
     assert "Note:" not in command(write(CLEAN))[1]
+
+
+def test_of_a_large_table_the_ends_are_exact_and_the_rest_is_drawn():
+    n = 100_050
+    X = pd.DataFrame({"a": np.arange(n) % 97.0, "b": np.arange(n) % 89.0})
+    X.loc[77, "a"] = 1e7
+    (note,) = notice(X)
+    assert (note.kind, note.column, note.lines) == ("far cell", "a", "row 77")
+    assert "100,000 rows, drawn at random" in str(note)
+    assert notice(X) == (note,)
+    assert notice(X.drop(columns="a")) == ()
 
 
 def test_copies_of_rows_are_noted():

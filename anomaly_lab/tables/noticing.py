@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from anomaly_lab.tables.notes import Note, Where, places, rows_at, way_out
+from anomaly_lab.tables.schema import extremes
 
 MOST_ROWS = 100_000  # looked at, beside the least and the largest value, which are exact
 FEW_ANOMALIES = 10  # fewer cannot tell detectors apart
@@ -76,6 +77,7 @@ class _Column:
 
     def __init__(self, values: pd.Series, chosen: npt.NDArray[np.intp] | None, where: Where):
         self.name, self.all, self.where = str(values.name), values, where
+        self.sampled = chosen is not None
         self.some = values if chosen is None else values.iloc[chosen]
         self.numeric = pd.api.types.is_numeric_dtype(values)
         self.whole = self.numeric and values.dtype.kind in "iu"
@@ -83,7 +85,7 @@ class _Column:
         if self.numeric:
             numbers = found.to_numpy(np.float64)
             if chosen is not None and len(numbers):  # the sample may lack the ends
-                ends = values.min(), values.max()
+                ends = extremes(values.to_numpy())
                 numbers = np.append(numbers, [end for end in ends if end not in numbers])
             self.levels, self.counts = np.unique(numbers, return_counts=True)
         else:
@@ -102,7 +104,8 @@ class _Column:
 
     def _note(self, kind: str, message: str, *values: float, lines: str = "") -> Note:
         texts = tuple(f"{value:.12g}" for value in values)
-        return Note(kind, self.name, f"Column {self.name!r} {message}", texts, lines)
+        sample = f" ({MOST_ROWS:,} rows, drawn at random, were looked at.)" if self.sampled else ""
+        return Note(kind, self.name, f"Column {self.name!r} {message}{sample}", texts, lines)
 
     def _constant(self) -> Note | None:
         if len(self.levels) == 1:
@@ -216,12 +219,13 @@ def _standing_in(
 def _tells(column: _Column, y: npt.NDArray[np.int8]) -> Note | None:
     """Note a column from which alone, by one cut or by its levels, the label can be read."""
     anomalies = int(y.sum())
-    if min(anomalies, len(y) - anomalies) < FEW_ANOMALIES or len(column.levels) < 1:
+    if min(anomalies, len(y) - anomalies) < FEW_ANOMALIES:
         return None
-    codes, _ = pd.factorize(column.some)
-    anomalous = np.bincount(codes + 1, weights=y) / anomalies  # the first is the missing value
-    normal = np.bincount(codes + 1, weights=1 - y) / (len(y) - anomalies)
-    if not (_by_level(normal, anomalous) or (column.numeric and _by_cut(column.some, y))):
+    rarer = min(anomalies, len(y) - anomalies)
+    commonest = max(column.counts.max(initial=0), len(y) - column.n)  # or the missing value
+    few = len(column.levels) <= MOST_LEVELS or commonest > _TELLS * rarer
+    parts = (few and _by_level(column.some, y)) or (column.numeric and _by_cut(column.some, y))
+    if not parts:
         return None
     return column._note(
         "tells the label",
@@ -230,16 +234,15 @@ def _tells(column: _Column, y: npt.NDArray[np.int8]) -> Note | None:
     )
 
 
-def _by_level(normal: npt.NDArray[np.float64], anomalous: npt.NDArray[np.float64]) -> bool:
-    """Tell whether few levels, or one that all rows of a class share, part the classes.
-
-    The shares of each class that have each level are given.
-    """
+def _by_level(values: pd.Series, y: npt.NDArray[np.int8]) -> bool:
+    """Tell whether few levels, or one that all rows of a class share, part the classes."""
+    codes, _ = pd.factorize(values)
+    anomalous = np.bincount(codes + 1, weights=y) / y.sum()  # the first is the missing value
+    normal = np.bincount(codes + 1, weights=1 - y) / (1 - y).sum()
     ahead = anomalous > normal
     if len(normal) <= MOST_LEVELS + 1:
         return bool(min(anomalous[ahead].sum(), normal[~ahead].sum()) > _TELLS)
-    shared = max(normal.max() - anomalous[normal.argmax()], (anomalous - normal).max())
-    return bool(shared > _TELLS)
+    return bool(np.abs(anomalous - normal).max() > _TELLS)
 
 
 def _by_cut(values: pd.Series, y: npt.NDArray[np.int8]) -> bool:

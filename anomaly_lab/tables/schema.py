@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import infer_dtype, is_complex_dtype, is_extension_array_dtype
 
@@ -385,9 +386,7 @@ def _spelled(values: pd.Series, spelling: Spelling) -> tuple[pd.Series, pd.Serie
 def _refuse_extremes(name: str, values: pd.Series, where: Where) -> tuple[float, float]:
     """Return the least and the largest value; refuse what float64 cannot square."""
     numbers = values.to_numpy()
-    if numbers.dtype.kind != "f":
-        return float(numbers.min()), float(numbers.max())
-    least, most = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    least, most = extremes(numbers)
     if np.isinf(least) or np.isinf(most):
         bad = np.isinf(numbers)
         raise InputError(
@@ -401,6 +400,14 @@ def _refuse_extremes(name: str, values: pd.Series, where: Where) -> tuple[float,
             f"{numbers[bad][0].item()!r} ({places(values.index, bad, where)}); "
             f"up to {LARGEST:g} can be used"
         )
+    return least, most
+
+
+def extremes(numbers: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the least and the largest of `numbers`, shape (n,); at least one is not NaN."""
+    least, most = float(numbers.min()), float(numbers.max())
+    if np.isnan(least):  # slower
+        return float(np.nanmin(numbers)), float(np.nanmax(numbers))
     return least, most
 
 
