@@ -7,6 +7,8 @@ Python.
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -622,3 +624,142 @@ def test_what_is_masked_is_missing():
     rows = np.ma.masked_equal(CLEAN[["level", "price"]].to_numpy(), 5)
     with pytest.raises(InputError, match=r"missing values in 'x0' \("):
         AnomalyModel("centroid").fit(rows)
+
+
+# --- The page -------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
+CELL = CLEAN.index == 41
+SHOP = CLEAN["shop"]
+
+
+def among(column: str, value, every: int = 33) -> pd.DataFrame:
+    return CLEAN.assign(
+        **{column: CLEAN[column].astype(object).where(CLEAN.index % every != 2, value)}
+    )
+
+
+def spelled(spell) -> pd.DataFrame:
+    return CLEAN.assign(price=texts(CLEAN["price"], spell))
+
+
+# For each row of the page's table: files, options, and kinds of notes or words of the error.
+ROWS = {
+    "numbers": ([CLEAN], {}, []),
+    "`1,234.5`, `1 234,5`, `5%`, `$1,000`, `3 kg`, `−2`, `(2)`": (  # noqa: RUF001
+        [spelled(SPELLINGS[name]) for name in ("thousands, blank", "percent", "dollars", "unit")],
+        {},
+        ["spelling"],
+    ),
+    "`1,234` alone, which could be 1.234": (
+        [
+            CLEAN.assign(price="1,234"),
+            CLEAN.assign(price=[f"{i % 9 + 1},{i + 100}" for i in range(N)]),
+        ],
+        {},
+        "--decimal , or --decimal .",
+    ),
+    "`?`, `-`, `n/a`, `#DIV/0!`, ... among numbers": (
+        [among("level", marker) for marker in ("?", "-", "n/a", "#DIV/0!")],
+        {},
+        ["spelling"],
+    ),
+    "`NA`, `None`, `?`, ... among categories": (
+        [among("shop", marker) for marker in ("NA", "None", "?")],
+        {},
+        "--missing",
+    ),
+    "other text among numbers, such as `<0.01`": (
+        [among("level", "<0.01")],
+        {},
+        "'<0.01' (lines 4",
+    ),
+    "text whose values repeat": ([CLEAN.assign(shop=[f"s{i % 70}" for i in range(N)])], {}, []),
+    "dates, identifiers, free text": (
+        [
+            CLEAN.assign(shop=[f"2024-01-{i % 28 + 1:02d}" for i in range(N)]),
+            CLEAN.assign(shop=[f"s{i}" for i in range(N)]),
+            CLEAN.assign(shop=[f"shop number {i}" for i in range(N)]),
+        ],
+        {},
+        "--drop shop",
+    ),
+    "missing values": ([among("level", None)], {}, []),
+    "infinities, and numbers above 1e150": (
+        [among("level", np.inf), among("level", -2e150)],
+        {},
+        "(lines 4",
+    ),
+    "a far value that repeats, such as -999": ([among("level", -999)], {}, ["far value"]),
+    "a cell far beyond all others": ([among("level", 1e6, N)], {}, ["far cell"]),
+    "a constant column, or nearly so": (
+        [CLEAN.assign(level=1), CLEAN.assign(level=CELL.astype(int))],
+        {},
+        ["constant", "nearly constant"],
+    ),
+    "a running number, another number in every row": (
+        [CLEAN.assign(id=range(N)), CLEAN.assign(id=[7 * i % 1009 for i in range(N)])],
+        {},
+        ["identifier"],
+    ),
+    "an identifier that repeats": ([CLEAN.assign(patient_id=np.arange(N) // 8)], {}, ["group"]),
+    "dates as numbers, such as 20240131": (
+        [CLEAN.assign(day=[20240101 + i % 31 for i in range(N)])],
+        {},
+        ["date"],
+    ),
+    "a column that tells the label": (
+        [CLEAN.assign(attack=np.where(CLEAN["fraud"] == 1, "dos", "-none"))],
+        {},
+        ["tells the label"],
+    ),
+    "copies of rows in the parts to fit and to test on": (
+        [CLEAN.assign(level=np.arange(N) % 5, price=np.arange(N) % 4)],
+        {"compared": True},
+        ["copies"],
+    ),
+    "labels that differ in case or blanks": (
+        [CLEAN.assign(fraud=np.where(CLEAN["fraud"] == 1, "bad", np.where(CELL, "OK ", "ok")))],
+        {"normal": "ok"},
+        ["label spelling"],
+    ),
+    "more anomalies than normal rows": ([CLEAN.assign(fraud=1 - CLEAN["fraud"])], {}, ["majority"]),
+    "fewer than 10 anomalies": ([CLEAN.assign(fraud=CELL.astype(int))], {}, ["few anomalies"]),
+    "semicolons, tabs, decimal commas, UTF-16, Windows-1252, `sep=;`, lines above the header": (
+        [content for content, noted in FILES.values() if noted],
+        {},
+        ["reading"],
+    ),
+    "no line of names": ([CLEAN.to_csv(index=False, header=False)], {}, "--no-header"),
+    "the header repeated inside": (
+        [CLEAN.to_csv(index=False) + CLEAN.to_csv(index=False)],
+        {},
+        ["reading"],
+    ),
+}
+
+
+def rows_of_the_page() -> list[str]:
+    table = PAGE.read_text("utf-8").split("|---|---|\n")[1].split("\n\n")[0]
+    return [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()]
+
+
+@pytest.mark.parametrize("row", rows_of_the_page())
+def test_every_row_of_the_page(write, row):
+    contents, options, expected = ROWS[row]
+    for content in contents:
+        path = write(content)
+        compared = options.get("compared", False)
+        said = {name: value for name, value in options.items() if name != "compared"}
+        if isinstance(expected, str):
+            with pytest.raises(InputError, match=re.escape(expected)):
+                read(path, **said)
+            continue
+        seen = read(path, **said)
+        notes = comparison.compare(seen, ["centroid"], seeds=1).notes if compared else seen.notes
+        assert set(kinds(notes)) <= set(expected)
+        assert bool(notes) == bool(expected)
+
+
+def test_every_row_of_the_page_has_its_check():
+    assert rows_of_the_page() == list(ROWS)
