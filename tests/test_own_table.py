@@ -188,6 +188,29 @@ def test_an_ambiguous_spelling_is_asked_about(write):
     np.testing.assert_array_equal(read(path, decimal=",").X["price"], whole / 1000)
 
 
+def test_two_spellings_in_one_column_are_refused(write):
+    prices = [f"{v:.2f}".replace(".", "," if i % 2 else ".") for i, v in enumerate(CLEAN["price"])]
+    path = write(CLEAN.assign(price=prices))
+    with pytest.raises(InputError, match=r"'price' .numbers, but for '\d+,\d\d' .line"):
+        read(path)
+    assert command(path)[0] == 2
+
+
+def test_categories_that_differ_in_case_or_blanks_are_noted(write):
+    table = CLEAN.assign(shop=CLEAN["shop"].where(CLEAN.index % 9 != 4, "Web "))
+    (note,) = read(write(table)).notes
+    assert (note.kind, note.column) == ("level spelling", "shop")
+    assert "'Web ', 'web'" in str(note)
+
+
+def test_whole_numbers_of_few_bits_and_booleans_are_compared_as_numbers(tmp_path):
+    table = CLEAN.assign(
+        bits=(CLEAN.index % 2 * 200 + CLEAN.index % 3).astype(np.uint8), flag=CLEAN["level"] > 5
+    )
+    table.to_parquet(tmp_path / "own.parquet")
+    assert read(tmp_path / "own.parquet").notes == ()
+
+
 def test_percent_beside_bare_numbers_is_refused(write):
     mixed = CLEAN.assign(level=[f"{v}%" if i % 2 else f"{v}" for i, v in enumerate(CLEAN["level"])])
     with pytest.raises(InputError, match=r"'level' .numbers, but for"):
@@ -675,6 +698,7 @@ ROWS = {
         "'<0.01' (lines 4",
     ),
     "text whose values repeat": ([CLEAN.assign(shop=[f"s{i % 70}" for i in range(N)])], {}, []),
+    "values that differ in case or blanks": ([among("shop", "KIOSK")], {}, ["level spelling"]),
     "dates, identifiers, free text": (
         [
             CLEAN.assign(shop=[f"2024-01-{i % 28 + 1:02d}" for i in range(N)]),

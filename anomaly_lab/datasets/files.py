@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from anomaly_lab.tables.schema import learn
 
 
 def read_table(
-    path: str | Path,
+    path: str | PathLike[str],
     *,
     label: str,
     normal: object = None,
@@ -26,7 +27,7 @@ def read_table(
     sep: str | None = None,
     decimal: str | None = None,
     encoding: str | None = None,
-    missing: str | Sequence[str] | None = None,
+    missing: str | float | Sequence[str | float] | None = None,
     header: bool = True,
 ) -> Dataset:
     """Read a CSV, CSV.gz or Parquet file with one label column.
@@ -36,7 +37,7 @@ def read_table(
 
     Parameters
     ----------
-    path : str or Path
+    path : str or path-like
         The file.
     label : str
         Name of the label column.
@@ -51,7 +52,7 @@ def read_table(
         The decimal sign.
     encoding : str, optional
         How the text is encoded, such as ``"cp1252"``.
-    missing : str or sequence of str, optional
+    missing : str, number or sequence of these, optional
         Cells that mean that there is no value, besides empty ones. By default usual markers among
         numbers do, such as ``?`` and ``NA``; among categories they are asked about.
     header : bool, default True
@@ -68,6 +69,10 @@ def read_table(
     InputError
         If the file, its label or a feature cannot be used; the message says what to do.
     """
+    if not isinstance(path, str | PathLike):
+        raise InputError(f"path should be that of a file, got {path!r}.")
+    if not isinstance(label, str):
+        raise InputError(f"label should be the name of a column, as text, got {label!r}.")
     path = Path(path)
     drop = [drop] if isinstance(drop, str) else list(drop)
     how = How.checked(sep, decimal, encoding, missing, header)

@@ -88,7 +88,7 @@ def notice_dialect(
     head = _head(path)
     _refuse_other_kinds(path, head)
     encoding = encoding or _encoding(head)
-    lines = _decoded(path, head, encoding).splitlines()
+    lines = re.split(r"\r\n|\r|\n", _decoded(path, head, encoding))
     declared = _declared_separator(lines)
     skip = 1 if declared else 0
     sep = sep or declared or _separator(lines)
@@ -146,12 +146,12 @@ def _encoding(head: bytes) -> str:
 
 def _decoded(path: Path, head: bytes, encoding: str) -> str:
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
+        text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    except (LookupError, ValueError) as error:
         raise InputError(
-            f"There is no encoding {encoding!r}. Usual ones: utf-8, cp1252 (Windows), utf-16."
+            f"There is no encoding {encoding!r} of text. Usual ones: utf-8, cp1252 (Windows), "
+            "utf-16."
         ) from error
-    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
     if "\x00" in text:
         raise InputError(
             f"{path} is no text in the encoding {encoding}: it holds zero bytes. Save the table as "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from anomaly_lab.tables.notes import Note, Where, places, rows_at, way_out
+from anomaly_lab.tables.notes import Note, Where, listed, places, rows_at, way_out
 from anomaly_lab.tables.schema import extremes
 
 MOST_ROWS = 100_000  # looked at, beside the least and the largest value, which are exact
@@ -100,6 +101,8 @@ class _Column:
             return
         if self.numeric and len(self.levels) > 2:
             yield from self._far()
+        if not self.numeric:
+            yield self._alike()
         yield self._counter() or self._dates() or self._group()
 
     def _note(self, kind: str, message: str, *values: float, lines: str = "") -> Note:
@@ -121,6 +124,20 @@ class _Column:
             f"has one value but for {different.sum():,} of {len(self.all):,} cells ({lines}). "
             "A random split may leave none of them to learn from.",
             lines=lines,
+        )
+
+    def _alike(self) -> Note | None:
+        folded = [" ".join(str(level).split()).casefold() for level in self.levels]
+        times = Counter(folded)
+        alike = [v for v, fold in zip(self.levels, folded, strict=True) if times[fold] > 1]
+        if not alike:
+            return None
+        return Note(
+            "level spelling",
+            self.name,
+            f"Column {self.name!r} has values that differ in case or blanks only: "
+            f"{listed(sorted(alike))}. If they mean the same, write them alike.",
+            tuple(map(str, alike)),
         )
 
     def _far(self) -> Iterator[Note | None]:
@@ -247,7 +264,8 @@ def _by_level(values: pd.Series, y: npt.NDArray[np.int8]) -> bool:
 
 def _by_cut(values: pd.Series, y: npt.NDArray[np.int8]) -> bool:
     """Tell whether the classes lie further apart than either is wide."""
-    normal, anomalous = values[y == 0].dropna(), values[y == 1].dropna()
+    numbers = values.astype(np.float64)
+    normal, anomalous = numbers[y == 0].dropna(), numbers[y == 1].dropna()
     if min(len(normal), len(anomalous)) < FEW_ANOMALIES:
         return False
     gap = max(anomalous.min() - normal.max(), normal.min() - anomalous.max())

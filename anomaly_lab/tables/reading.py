@@ -48,20 +48,22 @@ class How:
         sep: str | None,
         decimal: str | None,
         encoding: str | None,
-        missing: str | Sequence[str] | None,
+        missing: str | float | Sequence[str | float] | None,
         header: bool,
     ) -> Self:
         """Return it after a look at each option; `InputError` says what is expected."""
         sep = {"\\t": "\t", "tab": "\t"}.get(sep, sep) if isinstance(sep, str) else sep
-        if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"\r\n'):
+        one = isinstance(sep, str) and len(sep) == 1 and sep.isascii() and sep not in '"\r\n\0'
+        if sep is not None and not one:
             raise InputError(f"sep should be one character, such as ';' or '\\t', got {sep!r}.")
         if decimal not in (None, ".", ","):
             raise InputError(f"decimal should be '.' or ',', got {decimal!r}.")
-        if sep == decimal == ",":
-            raise InputError("sep and decimal are both ','; columns need another separator.")
+        if sep is not None and sep == decimal:
+            raise InputError(f"sep and decimal are both {sep!r}; columns need another separator.")
         if encoding is not None and not isinstance(encoding, str):
             raise InputError(f"encoding should be a name such as 'cp1252', got {encoding!r}.")
-        words = [missing] if isinstance(missing, str) else list(missing or ())
+        alone = isinstance(missing, str | int | float)
+        words = [missing] if alone else list(missing or ())  # type: ignore[arg-type]
         return cls(sep, decimal, encoding, tuple(map(str, words)), bool(header))
 
 
@@ -242,9 +244,11 @@ class _Lines:
 
     def __call__(self, rows: Sequence[Any]) -> str:
         wanted = set(rows[: MOST_LINES + 1])
-        found = [number for row, number in self._numbers(max(wanted)) if row in wanted]
-        more = rows[MOST_LINES + 1 :]
-        return numbered("line", [*found, *more])
+        try:
+            found = [number for row, number in self._numbers(max(wanted)) if row in wanted]
+        except csv.Error:  # a cell of more than 128 kB, or none that the csv module could part
+            return rows_at(rows)
+        return numbered("line", [*found, *rows[MOST_LINES + 1 :]])
 
     def _numbers(self, last: int) -> list[tuple[int, int]]:
         packed = self._path.name.lower().endswith(".gz")

@@ -27,7 +27,7 @@ _SIGNS = str.maketrans(
 _CELL = re.compile(
     r"(?P<open>\()?(?P<sign>[+-]?) ?(?P<before>[^\W\d_]{1,3}\.? ?|[^\w\s.,'+()-] ?)?(?P<inner>-?)"
     r"(?P<body>[0-9](?:[0-9.,' ]*[0-9])?[.,]?|[.,][0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?"
-    r" ?(?P<after>[^\s\d.,'+()-][^\s\d,'+()]{0,11})?(?P<close>\))?"
+    r" ?(?P<after>(?:[^\W\d_]|[%‰°$€£¥₹₽¢])[^\s,'+():]{0,11}(?: [^\W\d_]{1,11})?)?(?P<close>\))?"
 )
 _CURRENCIES = "usd eur gbp chf jpy cny inr cad aud sek nok dkk rs kr fr us$"
 _CODES = frozenset(_CURRENCIES.split())
@@ -140,23 +140,26 @@ def decide(counts: Mapping[str, int], decimal: str | None = None) -> Decision | 
     decimals, group, ambiguous = _signs(bodies, decimal, currency=_is_currency(unit))
     spelling = Spelling(decimals, group, unit)
     odd = tuple(t for t, parts in cells.items() if spelling._number(parts) is None)
-    mixed = "%" in unit and all(_unit(parts) in ("", unit) for parts in numbers.values())
-    spelled = set(numbers) if mixed else set(cells) - set(odd)  # 5% beside 0.05 is never text
-    if sum(counts[text] for text in spelled) < _MOSTLY * total:
+    # Numbers that are spelled in two ways, such as 1,50 beside 1.50 or 5% beside 0.05, are no text.
+    able = sum(counts[t] for t, p in numbers.items() if _unit(p) in ("", unit) and _readable(p))
+    if able < _MOSTLY * total:
         return None
     unclear = tuple(t for t, parts in numbers.items() if parts["body"] in ambiguous)
     return Decision(spelling, odd, missing, unclear)
 
 
 def _signs(bodies: Counter[str], known: str | None, *, currency: bool) -> tuple[str, str, set[str]]:
-    """Return decimal sign, sign between thousands, and the bodies that could be either."""
+    """Return decimal sign, sign between thousands, and the bodies that could be either.
+
+    A sign that is known decides where both fit; a column that shows another one keeps its own.
+    """
     fits = {}
-    for decimal in (known,) if known else (".", ","):
+    for decimal in (",", ".") if known == "," else (".", ","):
         for group in ("", ".", ",", " ", "'"):
             if group != decimal:
                 read = {body: _digits(body, decimal, group) for body in bodies}
                 fits[decimal, group] = sum(bodies[body] for body, d in read.items() if d)
-    decimal, group = max(fits, key=lambda pair: fits[pair])  # the first of equals: "." and nothing
+    decimal, group = max(fits, key=lambda pair: fits[pair])  # the first of equals
     other = ",", "."
     if known or fits.get(other, 0) < fits[decimal, group]:
         return decimal, group, set()
@@ -167,8 +170,17 @@ def _signs(bodies: Counter[str], known: str | None, *, currency: bool) -> tuple[
     return (".", ",", set()) if currency else (decimal, group, unclear)
 
 
+def _readable(parts: re.Match[str]) -> bool:
+    """Tell whether a cell is a number with one decimal sign or the other."""
+    return any(
+        _digits(parts["body"], decimal, group) for decimal in ".," for group in ("", *" '.,")
+    )
+
+
 def _digits(body: str, decimal: str, group: str) -> str | None:
     """Return the number in Python's spelling, None where `body` is not spelled like that."""
+    if decimal == group:
+        return None
     whole, _, fraction = body.partition(decimal)
     if not re.fullmatch(r"[0-9]*", fraction):
         return None
