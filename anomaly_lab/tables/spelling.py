@@ -164,7 +164,8 @@ def _signs(bodies: Counter[str], known: str | None, *, currency: bool) -> tuple[
     if known or fits.get(other, 0) < fits[decimal, group]:
         return decimal, group, set()
     # All could be thousands of one sign or decimals of it.
-    unclear = {body for body in bodies if _digits(body, *other) != _digits(body, decimal, group)}
+    readings = {body: (_digits(body, *other), _digits(body, decimal, group)) for body in bodies}
+    unclear = {body for body, (one, two) in readings.items() if one and two and one != two}
     if "," not in "".join(unclear):  # 1.234, as in most files
         return decimal, group, unclear if currency else set()
     return (".", ",", set()) if currency else (decimal, group, unclear)
