@@ -6,6 +6,7 @@ Python.
 
 from __future__ import annotations
 
+import decimal
 import json
 import re
 from pathlib import Path
@@ -641,6 +642,34 @@ def test_tables_of_other_libraries_are_taken_as_those_of_pandas(make):
     np.testing.assert_array_equal(model.anomaly_score(rows), expected.anomaly_score(rows))
     np.testing.assert_array_equal(expected.anomaly_score(make(rows)), expected.anomaly_score(rows))
     same_numbers(Dataset("own", make(rows), CLEAN["fraud"], "ab" * 32).X, rows)
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ([10**400, 1], "too large to be squared"),
+        (np.full(2, np.longdouble("1e4000")), "infinite"),
+        ([decimal.Decimal("1e400"), decimal.Decimal(1)], "infinite"),
+        (["9" * 5000, "1"], "infinite"),
+        ([pd.NA, 1], "missing values in 'x'"),
+        (pd.Categorical([1, "a"]), "categories of several types"),
+        ([1, "a"], "neither numbers nor text"),
+    ],
+    ids=["int", "long double", "Decimal", "text", "NA", "categories", "mixed"],
+)
+def test_values_of_every_type_are_used_or_refused(values, refused):
+    fit = pd.DataFrame({"a": np.arange(40.0), "x": pd.Series(values).repeat(20).array})
+    with pytest.raises(InputError, match=refused):
+        AnomalyModel("centroid").fit(fit)
+
+
+def test_later_rows_may_lack_all_values_of_a_column_or_come_as_categories():
+    fit = CLEAN[["level", "price"]]
+    model = AnomalyModel("centroid", impute="median").fit(fit)
+    empty = model.anomaly_score(fit.assign(level=np.nan))
+    np.testing.assert_array_equal(model.anomaly_score(fit.assign(level="?")), empty)
+    as_categories = fit.astype({"level": "category"})
+    np.testing.assert_array_equal(model.anomaly_score(as_categories), model.anomaly_score(fit))
 
 
 def test_what_is_masked_is_missing():

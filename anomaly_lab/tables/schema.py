@@ -67,6 +67,8 @@ class Column:
         """
         if values.isna().all():  # without a value, as in a single row, it can be of any type
             return pd.Series(np.nan, values.index, dtype=object if self.text else float)
+        if isinstance(values.dtype, pd.CategoricalDtype) and not self.text:
+            values = values.astype(values.cat.categories.dtype)
         found = _family(values)
         if found in ("mixed", "text") and not self.text:
             values, odd = _spelled(values, self.spelling)
@@ -253,6 +255,8 @@ class _Look:
     def _text(self, values: pd.Series, decimal: str | None, *, mixed: bool) -> None:
         if isinstance(values.dtype, pd.CategoricalDtype):
             self._category(values, values.nunique())
+            if infer_dtype(values.cat.categories).startswith("mixed"):
+                self.reason = "categories of several types, such as numbers and text"
             return
         counts = _texts(values).value_counts(sort=False).to_dict()
         if set(map(str.lower, counts)) - MARKERS <= set(_TRUTH):
@@ -354,11 +358,16 @@ def _as_numbers(values: pd.Series) -> pd.Series:
     if is_extension_array_dtype(values.dtype):
         return values.astype(np.float64)
     if values.dtype != object:
-        return values
+        return values if values.dtype.itemsize <= 8 else _narrowed(values)
     try:
         return values.astype(np.float64)
-    except OverflowError:  # Python's integers have no bound
+    except (OverflowError, TypeError):  # Python's integers have no bound; pd.NA is no float
         return values.map(lambda v: np.nan if pd.isna(v) else _to_float(v)).astype(np.float64)
+
+
+def _narrowed(values: pd.Series) -> pd.Series:
+    with np.errstate(over="ignore"):  # to infinities, which are refused
+        return values.astype(np.float64)
 
 
 def _to_float(value: Any) -> float:
@@ -404,9 +413,9 @@ def _refuse_extremes(name: str, values: pd.Series, where: Where) -> tuple[float,
 
 
 def extremes(numbers: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the least and the largest of `numbers`, shape (n,); at least one is not NaN."""
+    """Return the least and the largest of `numbers`, shape (n,), NaN where all are."""
     least, most = float(numbers.min()), float(numbers.max())
-    if np.isnan(least):  # slower
+    if np.isnan(least) and not np.isnan(numbers).all():  # slower
         return float(np.nanmin(numbers)), float(np.nanmax(numbers))
     return least, most
 
