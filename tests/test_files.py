@@ -158,6 +158,7 @@ def test_folder_and_unknown_suffix(tmp_path):
         (b"\n\n", "No columns to parse"),
         (b"amount,fraud\n", "has a header but no rows"),
         (b"amount,amount,fraud\n1,2,0\n", "columns of the same name: 'amount'"),
+        (b"amount,amount ,fraud\n1,2,0\n", "columns of the same name: 'amount'"),
         (b"amount,fraud\n1,0\n2,1,7\n", "Expected 2 fields in line 3, saw 3"),
         (b"amount,fraud\n1,0,5\n2,1,5\n", r"more values than the header has names \(2\)"),
         (b'amount,fraud\n1,0\n"2,1\n', "could not be read as .csv: .*EOF inside string"),

@@ -35,6 +35,7 @@ CLEAN = pd.DataFrame(
     }
 )
 CLEAN.loc[CLEAN["fraud"] == 1, "price"] *= 6
+CELL = CLEAN.index == 41
 
 
 @pytest.fixture
@@ -475,6 +476,26 @@ def test_a_missing_header_is_asked_about(write):
     assert figures(content) == figures(command(write(CLEAN, "clean.csv"))[2])
 
 
+def test_a_wide_header_is_read_whole(write):
+    names = [f"{j} {'sensor' * 200}" for j in range(130)]
+    table = pd.DataFrame([[i % 3 + j % 2 for j in range(130)] for i in range(4)], columns=names)
+    assert list(read(write(table.assign(fraud=[0, 1, 0, 1]))).X) == names
+
+
+def test_a_missing_value_is_none_of_the_label(write):
+    table = CLEAN.assign(fraud=np.where(CLEAN["fraud"] == 1, "dos", "NA"))
+    table["shop"] = table["shop"].where(CLEAN.index % 9 != 2, "NA")
+    seen = read(write(table), normal="NA", missing="NA")
+    assert seen.y.tolist() == CLEAN["fraud"].tolist()
+    assert seen.X["shop"].isna().any()
+
+
+def test_a_long_cell_is_shown_in_part(write):
+    with pytest.raises(InputError) as refused:
+        read(write(CLEAN.assign(level=CLEAN["level"].astype(object).where(~CELL, "x" * 10_000))))
+    assert len(str(refused.value)) < 1000
+
+
 @pytest.mark.parametrize("names", [["2019", "2020"], ["0", "1"]])
 def test_numbers_can_be_names(write, names):
     table = CLEAN[["level", "price", "fraud"]].set_axis([*names, "fraud"], axis=1)
@@ -488,6 +509,7 @@ def german(table: pd.DataFrame) -> str:
 FILES = {
     "semicolons and decimal commas": (german(CLEAN).encode(), ["reading"]),
     "tabs": (CLEAN.to_csv(index=False, sep="\t").encode(), ["reading"]),
+    "blanks": (CLEAN.to_csv(index=False, sep=" ").encode(), ["reading"]),
     "bars": (CLEAN.to_csv(index=False, sep="|").encode(), ["reading"]),
     "sep line": (b"sep=;\r\n" + german(CLEAN).encode(), ["reading"]),
     "quoted sep line": (b'"sep=;"\r\n' + german(CLEAN).encode(), ["reading"]),
@@ -681,7 +703,6 @@ def test_what_is_masked_is_missing():
 # --- The page -------------------------------------------------------------------------------------
 
 PAGE = Path(__file__).parents[1] / "docs" / "own-data.md"
-CELL = CLEAN.index == 41
 SHOP = CLEAN["shop"]
 
 

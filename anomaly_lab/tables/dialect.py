@@ -14,9 +14,10 @@ from pathlib import Path
 from anomaly_lab.errors import InputError
 from anomaly_lab.tables.notes import Note, listed
 
-_HEAD = 1 << 17  # bytes that are looked at
-_SEPARATORS = ",;\t|"
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_HEAD = 1 << 17  # bytes that are looked at, up to the end of a line
+_LONGEST = 1 << 25  # bytes of that line
+_SEPARATORS = ",;\t| "
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?\s*")
 _COMMA = re.compile(r"\s*[+-]?([0-9]{0,3}(\.[0-9]{3})+|[0-9]*),([0-9]{1,2}|[0-9]{4,})\s*")
 _LEADING = re.compile(r"\s*[+-]?(0|[0-9]{4,}),[0-9]+\s*")
@@ -92,7 +93,7 @@ def notice_dialect(
     declared = _declared_separator(lines)
     skip = 1 if declared else 0
     sep = sep or declared or _separator(lines)
-    rows = list(csv.reader(lines[skip:], delimiter=sep, skipinitialspace=True))
+    rows = _parted(lines[skip:], sep)
     titles = _titles(rows)
     skip, rows = skip + titles, rows[titles:]
     first = next((row for row in rows if row), [])
@@ -113,14 +114,13 @@ def _head(path: Path) -> bytes:
     packed = path.name.lower().endswith(".gz")
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
-            head = file.read(_HEAD)
+            head: bytes = file.read(_HEAD)
+            return head + file.readline(_LONGEST)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path} could not be read as {'.csv.gz' if packed else '.csv'}: {error}. Mend it, or "
             "save the file anew."
         ) from error
-    whole = head[: head.rfind(b"\n") + 1] if len(head) == _HEAD else head
-    return whole or head
 
 
 def _refuse_other_kinds(path: Path, head: bytes) -> None:
@@ -168,11 +168,18 @@ def _declared_separator(lines: list[str]) -> str | None:
     return found[1] if found else None
 
 
+def _parted(lines: list[str], sep: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(lines, delimiter=sep, skipinitialspace=True))
+    except csv.Error:  # a cell of more than 128 kB, as where a quotation mark is left open
+        return [line.split(sep) if line else [] for line in lines]
+
+
 def _separator(lines: list[str]) -> str:
     """Return the character that parts most lines into the same number of cells, at least two."""
     best, most = ",", 0.0
     for sep in _SEPARATORS:
-        rows = [row for row in csv.reader(lines, delimiter=sep, skipinitialspace=True) if row]
+        rows = [row for row in _parted(lines, sep) if row]
         if not rows:
             continue
         (width, count), *_ = Counter(map(len, rows)).most_common(1)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 MOST_LINES = 5  # lines or rows that a message names
+_LONGEST = 60  # characters of a value that a message shows
 
 Where = Callable[[Sequence[Any]], str]  # index labels of rows -> "lines 3, 9"
 
@@ -68,7 +69,13 @@ def way_out(columns: Iterable[str]) -> str:
     return f"Leave out what is no feature (drop={names}, on the command line {options})."
 
 
+def quoted(value: Any) -> str:
+    """Spell a value as Python does, the beginning of a long one."""
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def listed(values: Iterable[Any], most: int = 5) -> str:
     """Return the first `most` of the values, spelled and joined by commas."""
-    shown = [repr(value.item() if isinstance(value, np.generic) else value) for value in values]
+    shown = [quoted(value) for value in values]
     return ", ".join(shown[:most]) + (", ..." if len(shown) > most else "")

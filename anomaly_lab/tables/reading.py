@@ -169,6 +169,7 @@ def _read_csv(path: Path, label: str, how: How) -> Table:
         dialect = _as_windows(dialect)
         frame = _parsed_as_windows(path, label, dialect, how)
     frame.columns = frame.columns.map(str).str.strip()
+    _refuse_repeated(path, frame.columns)
     lines = _Lines(path, dialect, header=how.header)
     frame, again = _without_headers(frame, lines)
     decimal = how.decimal or ("," if dialect.decimal == "," else None)
@@ -190,7 +191,7 @@ def _parsed(path: Path, label: str, dialect: Dialect, how: How) -> pd.DataFrame:
                 names=None if how.header else dialect.names,
                 dtype={label: str},
                 keep_default_na=False,
-                na_values=["", *how.missing],
+                na_values=_missing(label, dialect.names, how.missing),
                 index_col=False,
                 low_memory=False,
                 skipinitialspace=True,
@@ -200,6 +201,14 @@ def _parsed(path: Path, label: str, dialect: Dialect, how: How) -> pd.DataFrame:
                 f"{path}: the rows hold more values than the header has names "
                 f"({len(dialect.names)}). Give every column a name."
             ) from error
+
+
+def _missing(label: str, names: list[str], words: tuple[str, ...]) -> Any:
+    """Return what pandas takes for missing: of the label, an empty cell only."""
+    if not words:
+        return [""]
+    named = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+    return {name: ["", *(words if name.strip() != label else ())] for name in named}
 
 
 def _parsed_as_windows(path: Path, label: str, dialect: Dialect, how: How) -> pd.DataFrame:
@@ -241,30 +250,32 @@ class _Lines:
 
     def __init__(self, path: Path, dialect: Dialect, *, header: bool):
         self._path, self._dialect, self._header = path, dialect, header
+        self._known: list[int] = []  # the line of each row, as far as was asked for
 
     def __call__(self, rows: Sequence[Any]) -> str:
-        wanted = set(rows[: MOST_LINES + 1])
+        first = sorted(rows)[: MOST_LINES + 1]
         try:
-            found = [number for row, number in self._numbers(max(wanted)) if row in wanted]
-        except csv.Error:  # a cell of more than 128 kB, or none that the csv module could part
+            if first[-1] >= len(self._known):
+                self._known = self._numbers(first[-1])
+            found = [self._known[row] for row in first]
+        except (csv.Error, IndexError):  # a cell of more than 128 kB, or parted in another way
             return rows_at(rows)
         return numbered("line", [*found, *rows[MOST_LINES + 1 :]])
 
-    def _numbers(self, last: int) -> list[tuple[int, int]]:
+    def _numbers(self, last: int) -> list[int]:
         packed = self._path.name.lower().endswith(".gz")
         opened: Any = gzip.open if packed else open
         with opened(self._path, "rt", encoding=self._dialect.encoding, newline="") as file:
             for _ in range(self._dialect.skip):
                 next(file)
             reader = csv.reader(file, delimiter=self._dialect.sep)
-            numbers, first = [], -1 if self._header else 0
+            numbers = []
             for row in reader:
                 if row:
-                    numbers.append((first, reader.line_num + self._dialect.skip))
-                    first += 1
-                if first > last:
+                    numbers.append(reader.line_num + self._dialect.skip)
+                if len(numbers) > last + self._header:
                     break
-        return numbers
+        return numbers[self._header :]
 
 
 def _refuse_repeated(path: Path, columns: pd.Index) -> None:

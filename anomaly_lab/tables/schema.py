@@ -18,7 +18,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_complex_dtype, is_extension_array_dtype
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.tables.notes import Note, Where, listed, places, rows_at, way_out
+from anomaly_lab.tables.notes import Note, Where, listed, places, quoted, rows_at, way_out
 from anomaly_lab.tables.spelling import MARKERS, PLAIN, Decision, Spelling, decide, is_marker
 
 KINDS = ("number", "yes/no", "category", "constant")
@@ -296,10 +296,10 @@ class _Look:
         numbers, odd = _spelled(values, spelling)
         if decision.odd:
             self.reason = f"numbers, but for {_cells(odd, self.where)}"
-            first = next(iter(odd))
+            first = odd.iloc[0]
             self.question = (
                 "Correct these cells, or say that they are missing values: "
-                f"--missing {first!r} (in Python read_table(missing=...))."
+                f"--missing {quoted(first)} (in Python read_table(missing=...))."
             )
             return
         self._number(numbers)
@@ -452,7 +452,7 @@ def _cells(texts: pd.Series, where: Where) -> str:
     """Name texts and where they are: ``'?' (line 3), '<0.01' (lines 5, 9)``."""
     groups = [(text, texts.index[texts == text].tolist()) for text in texts.unique()[:5]]
     more = ", ..." if texts.nunique() > 5 else ""
-    return ", ".join(f"{text!r} ({where(labels)})" for text, labels in groups) + more
+    return ", ".join(f"{quoted(text)} ({where(labels)})" for text, labels in groups) + more
 
 
 def _spelling_note(name: str, texts: pd.Series, numbers: pd.Series, found: Decision) -> Note | None:
