@@ -6,7 +6,10 @@ The public names are imported on first use, so ``import anomaly_lab`` stays ligh
 from __future__ import annotations
 
 import importlib
-from typing import Any
+
+TYPE_CHECKING = False  # as type checkers know it; typing itself takes milliseconds to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 

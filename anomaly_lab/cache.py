@@ -67,7 +67,7 @@ class Cache:
         if self.folder:
             content = {"name": name, "key": key, "result": result}
             text = json.dumps({"sha256": key_of(content), **content})
-            write_whole(self.path(name), text.encode())
+            write_whole(self.path(name), text)
 
     def path(self, name: str) -> Path:
         """Return the file of a name, below a folder that is not None."""

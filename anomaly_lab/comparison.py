@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.evaluation import Report
 from anomaly_lab.model import AnomalyModel
+from anomaly_lab.parameters import Bounds, checked, is_whole, shown
 from anomaly_lab.splits import Split, split
 from anomaly_lab.tables.encoding import Impute
 from anomaly_lab.tables.notes import Note
@@ -45,6 +47,8 @@ _TOP_ROWS = 8
 _MANY_COPIES = 0.01  # share of the test rows
 _PACKAGES = ("anomaly-lab", "numpy", "pandas", "scikit-learn", "keras", "jax")
 
+_MOST_SEEDS = 1000
+Seeds = Annotated[int, Bounds(low=1, high=_MOST_SEEDS)]  # how many
 Progress = Callable[[int, int, str], None]
 
 
@@ -282,11 +286,12 @@ def leader(stats: pd.DataFrame, metric: str) -> str | None:
     return str(order.index[0]) if leads else None
 
 
+@checked
 def compare(
     dataset: Dataset,
     detectors: Mapping[str, Detector] | Iterable[str] | None = None,
     *,
-    seeds: int | Iterable[int] = 5,
+    seeds: Seeds | Iterable[int] = 5,
     threshold: Threshold | str = "quantile:0.95",
     contamination: float = 0.0,
     impute: Impute = None,
@@ -301,8 +306,8 @@ def compare(
     detectors : mapping of str to Detector, or iterable of str, optional
         Which to compare: names, or your own settings under names of your own. All by default.
     seeds : int or iterable of int, default 5
-        The seeds, or how many (0, 1, ...). Each gives one split, the same for every detector, and
-        seeds the detectors that draw at random.
+        The seeds, or how many (0, 1, ...), 1000 at most. Each gives one split, the same for every
+        detector, and seeds the detectors that draw at random.
     threshold : Threshold or str, default "quantile:0.95"
         The rule that sets each cutoff on calibration rows. Rules that need labels get labelled
         validation rows, apart from fitting and test rows.
@@ -320,7 +325,7 @@ def compare(
     Raises
     ------
     InputError
-        Where the data set, or one of its parts, cannot be used.
+        Where the data set, one of its parts, or another argument cannot be used.
     """
     if len(np.unique(dataset.y)) < 2:
         raise InputError(
@@ -408,10 +413,16 @@ def _detectors(chosen: Mapping[str, Detector] | Iterable[str] | None) -> dict[st
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
-    numbers = tuple(range(seeds) if isinstance(seeds, int | np.integer) else map(int, seeds))
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise InputError(f"Expected at least one seed, and each once, got {seeds!r}.")
-    return numbers
+    if isinstance(seeds, int | np.integer):
+        return tuple(range(int(seeds)))
+    numbers = tuple(islice(seeds, _MOST_SEEDS + 1))
+    once = all(map(is_whole, numbers)) and len(set(numbers)) == len(numbers)
+    if not once or not 1 <= len(numbers) <= _MOST_SEEDS:
+        raise InputError(
+            f"Expected 1 to {_MOST_SEEDS} seeds, at least one seed and each once, got "
+            f"{shown(seeds)}."
+        )
+    return tuple(map(int, numbers))
 
 
 def _seeded(detector: Detector, seed: int) -> Detector:

@@ -14,6 +14,10 @@ class InputError(AnomalyLabError, ValueError):
     """Rows, labels, a file or a parameter that cannot be used as given."""
 
 
+class InputTypeError(InputError, TypeError):
+    """Rows that are no numbers at all; scikit-learn's own suite expects a `TypeError` for them."""
+
+
 class UnknownNameError(AnomalyLabError, LookupError):
     """A detector, data set or threshold rule that does not exist.
 

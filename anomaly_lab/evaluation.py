@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.parameters import has_masked, is_finite, is_real, shown
+from anomaly_lab.thresholds import as_scores
 
 
 @dataclass(frozen=True)
@@ -146,13 +150,23 @@ def evaluate(labels: npt.ArrayLike, scores: npt.ArrayLike, cutoff: float) -> Rep
     Raises
     ------
     InputError
-        Where lengths differ, a class is missing, or a score or the cutoff is not a number.
+        Where lengths differ, a class is missing, or a label, a score or the cutoff is not a number.
     """
+    if not (is_finite(cutoff) or (is_real(cutoff) and abs(cutoff) == math.inf)):
+        raise InputError(f"cutoff must be a number, got {shown(cutoff)}.")
+    return Report(_as_labels(labels), as_scores(scores), float(cutoff))
+
+
+def _as_labels(labels: npt.ArrayLike) -> npt.NDArray[Any]:
     try:
-        numbers = np.asarray(scores, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"scores must be one number a row: {error}.") from error
-    return Report(np.asarray(labels), numbers, float(cutoff))
+        truth = np.asarray(labels)
+        if truth.dtype.kind == "O":  # pandas' nullable numbers become objects
+            truth = truth.astype(float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"labels must be 0 or 1, one a row: {error}.") from error
+    if truth.dtype.kind not in "biuf" or has_masked(labels):
+        raise InputError("labels must be 0 or 1, one a row, but they are no numbers or masked.")
+    return truth
 
 
 def _ratio(part: int, whole: int) -> float:

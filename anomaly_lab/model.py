@@ -15,6 +15,7 @@ from anomaly_lab import thresholds
 from anomaly_lab.contract import Detector, UnfittedError, require_fitted
 from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
+from anomaly_lab.parameters import check_arguments
 from anomaly_lab.tables.encoding import Impute, Preprocessor, as_frame
 from anomaly_lab.tables.notes import Note
 from anomaly_lab.thresholds import Threshold
@@ -96,17 +97,20 @@ class AnomalyModel(BaseEstimator):
         Raises
         ------
         InputError
-            Where the rows cannot be used.
+            Where the rows, or a parameter, cannot be used.
         UnknownNameError
             Where there is no detector, or no threshold rule, of that name.
         """
+        parameters = self.get_params(deep=False)
+        check_arguments(AnomalyModel.__init__, type(self).__name__, parameters)
         thresholds.parse(self.threshold)  # a wrong name is found before the work, not after
         detector = self._unfitted_detector()
+        detector.check_parameters()
         frame = as_frame(rows)
         preprocessor = Preprocessor(self.impute)
         detector.fit(preprocessor.fit_transform(frame))
-        self.preprocessor_, self.detector_ = preprocessor, detector
-        self.__dict__.pop("threshold_", None)
+        # One step: whatever interrupts the fit, a model is the old one or the new one.
+        self.__dict__ = {**parameters, "preprocessor_": preprocessor, "detector_": detector}
         return self
 
     def calibrate(self, rows: Rows, labels: npt.ArrayLike | None = None) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pandas as pd
 
 from anomaly_lab.datasets import Dataset
 from anomaly_lab.errors import InputError
+from anomaly_lab.parameters import Bounds, Seed, Share, checked
 
 Labels = npt.NDArray[np.int8]
 Index = npt.NDArray[np.intp]
@@ -52,14 +54,15 @@ class Split:
         return float(pd.util.hash_pandas_object(self.test, index=False).isin(seen).mean())
 
 
+@checked
 def split(
     dataset: Dataset,
     *,
-    seed: int = 0,
-    test: float = 0.3,
-    calibrate: float = 0.25,
-    contamination: float = 0.0,
-    validation: float = 0.0,
+    seed: Seed = 0,
+    test: Share = 0.3,
+    calibrate: Share = 0.25,
+    contamination: Annotated[float, Bounds(low=0, below=0.5)] = 0.0,
+    validation: Annotated[float, Bounds(low=0, below=1)] = 0.0,
 ) -> Split:
     """Split a data set at random into rows to fit, to calibrate and to test on.
 
@@ -88,12 +91,7 @@ def split(
     InputError
         Where a share has no meaning, or a part would be left without rows.
     """
-    _check_shares(test=test, calibrate=calibrate)
-    if seed < 0:
-        raise InputError(f"seed must be 0 or more, got {seed}.")
-    if not 0 <= validation < 1:
-        raise InputError(f"validation must lie in [0, 1), got {validation}.")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(int(seed))
     normal = rng.permutation(np.flatnonzero(dataset.y == 0))
     anomalous = rng.permutation(np.flatnonzero(dataset.y == 1))
 
@@ -136,10 +134,6 @@ def _cut(rows: Index, share: float) -> tuple[Index, Index]:
 
 
 def _contaminants(anomalous: Index, n_fit: int, contamination: float) -> Index:
-    if not 0 <= contamination < 0.5:
-        raise InputError(
-            f"contamination must lie in [0, 0.5), got {contamination}: anomalies are the rarer."
-        )
     n = round(contamination / (1 - contamination) * n_fit)
     if n > len(anomalous):
         most = math.floor(1000 * len(anomalous) / (len(anomalous) + n_fit)) / 1000
@@ -148,9 +142,3 @@ def _contaminants(anomalous: Index, n_fit: int, contamination: float) -> Index:
             f"{len(anomalous)} are left beside the test rows. At most {most:.3f} is possible."
         )
     return anomalous[:n]
-
-
-def _check_shares(**shares: float) -> None:
-    for name, share in shares.items():
-        if not 0 < share < 1:
-            raise InputError(f"{name} must lie between 0 and 1, got {share}.")

@@ -7,17 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from numbers import Real
+from inspect import signature
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomaly_lab.errors import InputError, UnknownNameError
+from anomaly_lab.parameters import Bounds, Share, check_arguments, checked, has_masked
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Factor = Annotated[float, Bounds(above=0, high=1e100)]  # what it multiplies must not overflow
+
+_LARGEST = 1e150  # size of a score whose square does not overflow
 
 
 class Threshold(ABC):
@@ -27,14 +31,12 @@ class Threshold(ABC):
     ----------
     cutoff_ : float
         The fitted cutoff, in the unit of the scores.
-    name, needs_labels, bounds
-        The rule's name in a `spec`; whether `fit` needs labels; the open interval in which each
-        parameter must lie.
+    name, needs_labels
+        The rule's name in a `spec`; whether `fit` needs labels.
     """
 
     name: ClassVar[str]
     needs_labels: ClassVar[bool] = False
-    bounds: ClassVar[Mapping[str, tuple[float, float]]]
     cutoff_: float
 
     def fit(self, scores: ArrayLike, labels: ArrayLike | None = None) -> Self:
@@ -55,15 +57,16 @@ class Threshold(ABC):
         Raises
         ------
         InputError
-            If a parameter is out of range, or the scores or labels cannot be used.
+            If a parameter is out of range, or the scores or labels cannot be used. The rule then is
+            as it was.
         """
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)  # where this fit fails, nothing is left of the one before
         self._check_parameters()
-        values = _as_scores(scores)
+        values = as_scores(scores)
         if not values.size:
             raise InputError(f"{self} needs at least one score to fit on, but got none.")
-        self.cutoff_ = float(self._cutoff(values, labels))
+        fresh = type(self)(**self._parameters())
+        fresh.cutoff_ = float(fresh._cutoff(values, labels))
+        self.__dict__ = fresh.__dict__  # one step: whatever interrupts the fit, nothing is mixed
         return self
 
     def predict(self, scores: ArrayLike) -> NDArray[np.int8]:
@@ -86,7 +89,7 @@ class Threshold(ABC):
         """
         if not hasattr(self, "cutoff_"):
             raise InputError(f"{self} has no cutoff yet: call fit on calibration scores first.")
-        return (_as_scores(scores) > self.cutoff_).astype(np.int8)
+        return (as_scores(scores) > self.cutoff_).astype(np.int8)
 
     @property
     def false_positive_rate(self) -> float | None:
@@ -103,24 +106,17 @@ class Threshold(ABC):
     def _cutoff(self, scores: FloatArray, labels: ArrayLike | None) -> float: ...
 
     def _parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.bounds}
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def _check_parameters(self) -> None:
-        for name, value in self._parameters().items():
-            low, high = self.bounds[name]
-            real = isinstance(value, Real) and not isinstance(value, bool)
-            if not (real and low < value < high):
-                raise InputError(
-                    f"{name} of {type(self).__name__} must be a number above {low:g} and "
-                    f"below {high:g}, but got {value!r}."
-                )
+        check_arguments(type(self).__init__, type(self).__name__, self._parameters())
 
     def _require_finite(self, scores: FloatArray) -> None:
-        bad = np.count_nonzero(~(np.abs(scores) < 1e150))  # squares of larger ones overflow
+        bad = np.count_nonzero(~(np.abs(scores) < _LARGEST))
         if bad:
             raise InputError(
-                f"{type(self).__name__} needs finite scores (below 1e150 in size), but {bad} of "
-                f"{scores.size} are not; use a rule that goes by rank, such as Quantile."
+                f"{type(self).__name__} needs finite scores (below {_LARGEST:g} in size), but "
+                f"{bad} of {scores.size} are not; use a rule that goes by rank, such as Quantile."
             )
 
 
@@ -144,8 +140,7 @@ class Quantile(Threshold):
     """
 
     name = "quantile"
-    bounds = MappingProxyType({"level": (0, 1)})
-    level: float = 0.95
+    level: Share = 0.95
 
     @property
     def false_positive_rate(self) -> float:
@@ -177,13 +172,12 @@ class MeanStd(Threshold):
     """
 
     name = "meanstd"
-    bounds = MappingProxyType({"k": (0, math.inf)})
-    k: float = 3.0
+    k: Factor = 3.0
 
     def _cutoff(self, scores: FloatArray, labels: ArrayLike | None) -> float:
         self._require_finite(scores)
         shifted = scores - scores[0]  # exactly 0 for constant scores: no rounding flags them
-        return float(scores[0] + (shifted.mean() + self.k * shifted.std()))
+        return float(scores[0] + (shifted.mean() + float(self.k) * shifted.std()))
 
 
 @dataclass
@@ -206,18 +200,17 @@ class MAD(Threshold):
     """
 
     name = "mad"
-    bounds = MappingProxyType({"k": (0, math.inf)})
-    k: float = 3.5
+    k: Factor = 3.5
 
     def _cutoff(self, scores: FloatArray, labels: ArrayLike | None) -> float:
-        finite = np.count_nonzero(np.isfinite(scores))
+        finite = np.count_nonzero(np.abs(scores) < _LARGEST)
         if 2 * finite <= scores.size:
             raise InputError(
-                f"MAD needs more than half of the scores finite, but {finite} of {scores.size} "
-                "are; use a rule that goes by rank, such as Quantile."
+                f"MAD needs more than half of the scores finite (below {_LARGEST:g} in size), but "
+                f"{finite} of {scores.size} are; use a rule that goes by rank, such as Quantile."
             )
         median = np.median(scores)
-        return float(median + self.k * 1.4826 * np.median(np.abs(scores - median)))
+        return float(median + float(self.k) * 1.4826 * np.median(np.abs(scores - median)))
 
 
 @dataclass(frozen=True)
@@ -258,10 +251,9 @@ class POT(Threshold):
     """
 
     name = "pot"
-    bounds = MappingProxyType({"risk": (0, 1), "level": (0, 1)})
     min_excesses: ClassVar[int] = 10
-    risk: float = 1e-3
-    level: float = 0.98
+    risk: Share = 1e-3
+    level: Share = 0.98
     tail_: Tail = field(init=False, repr=False, compare=False)
 
     @property
@@ -330,7 +322,12 @@ class _LabelledRule(Threshold):
                 f"{self} needs labels: give it the scores and 0/1 labels of a validation part "
                 "set aside for this, never those of the test rows."
             )
-        truth = np.asarray(labels)
+        try:
+            truth = np.asarray(labels)
+        except ValueError:
+            raise InputError(f"{self} needs one label for each score, got a ragged list.") from None
+        if has_masked(labels):
+            raise InputError(f"{self} needs a label for each score, but some are masked.")
         if truth.shape != (n,):
             raise InputError(f"{self} needs one label for each of {n} scores, got {truth.shape}.")
         if truth.dtype.kind not in "biuf" or not np.isin(truth, (0, 1)).all():
@@ -356,12 +353,11 @@ class Cost(_LabelledRule):
     """
 
     name = "cost"
-    bounds = MappingProxyType({"false_positive": (0, math.inf), "false_negative": (0, math.inf)})
-    false_positive: float = 1.0
-    false_negative: float = 10.0
+    false_positive: Factor = 1.0
+    false_negative: Factor = 10.0
 
     def _loss(self, fp: IntArray, fn: IntArray, tp: IntArray) -> FloatArray:
-        return self.false_positive * fp + self.false_negative * fn
+        return float(self.false_positive) * fp + float(self.false_negative) * fn
 
 
 @dataclass
@@ -382,13 +378,12 @@ class BestF(_LabelledRule):
     """
 
     name = "bestf"
-    bounds = MappingProxyType({"beta": (0, math.inf)})
-    beta: float = 1.0
+    beta: Factor = 1.0
 
     def _loss(self, fp: IntArray, fn: IntArray, tp: IntArray) -> FloatArray:
         # F = (1 + beta^2) / (1 + beta^2 + loss)
         infinite = np.full(tp.shape, np.inf)
-        return np.divide(self.beta**2 * fn + fp, tp, out=infinite, where=tp > 0)
+        return np.divide(float(self.beta) ** 2 * fn + fp, tp, out=infinite, where=tp > 0)
 
 
 @dataclass
@@ -402,7 +397,6 @@ class Fixed(Threshold):
     """
 
     name = "fixed"
-    bounds = MappingProxyType({"value": (-math.inf, math.inf)})
     value: float
 
     def _cutoff(self, scores: FloatArray, labels: ArrayLike | None) -> float:
@@ -414,6 +408,7 @@ RULES: Mapping[str, type[Threshold]] = MappingProxyType(
 )
 
 
+@checked
 def parse(text: str | Threshold) -> Threshold:
     """Read a rule from one line; a `Threshold` comes back as it is.
 
@@ -437,8 +432,6 @@ def parse(text: str | Threshold) -> Threshold:
     """
     if isinstance(text, Threshold):
         return text
-    if not isinstance(text, str):
-        raise InputError(f'A threshold must be text such as "quantile:0.95", but got {text!r}.')
     name, colon, numbers = text.partition(":")
     name = name.strip().lower()
     if name not in RULES:
@@ -447,17 +440,20 @@ def parse(text: str | Threshold) -> Threshold:
     try:
         rule = make(*map(float, numbers.split(",") if colon else ()))
     except (TypeError, ValueError):
-        form = f"{name}:{','.join(RULES[name].bounds).upper()}"
+        form = f"{name}:{','.join(signature(RULES[name]).parameters).upper()}"
         raise InputError(f"A threshold reads {form} with numbers, but got {text!r}.") from None
     rule._check_parameters()
     return rule
 
 
-def _as_scores(scores: ArrayLike) -> FloatArray:
+def as_scores(scores: ArrayLike) -> FloatArray:
+    """Return scores as float64 of shape (n,), or raise `InputError`: infinite ones may be."""
     try:
         values = np.asarray(scores)
     except ValueError:
         raise InputError("Scores must be one number a row, but the rows are ragged.") from None
+    if has_masked(scores):
+        raise InputError("Scores must be one number a row, but some are masked.")
     if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise InputError(
             "Scores must be a 1-D array of numbers, one a row, but have shape "

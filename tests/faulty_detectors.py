@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Positive, Sweep
 
 CARD = Card(
     name="faulty",
@@ -24,7 +24,7 @@ class Faultless(Detector):
 
     card = CARD
 
-    def __init__(self, power=2):
+    def __init__(self, power: Positive = 2):
         self.power = power
 
     def _fit(self, X):
@@ -152,6 +152,11 @@ class Unstored(Faultless):
 class Exits(Faultless):
     def _fit(self, X):
         sys.exit(0)
+
+
+class Unannotated(Faultless):
+    def __init__(self, power=2):
+        super().__init__(power)
 
 
 class NoDetector:

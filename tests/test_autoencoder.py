@@ -212,9 +212,9 @@ def test_networks_that_do_not_fit_together_are_refused():
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"hidden": 64}, "sequence of layer widths"),
-        ({"hidden": (0,)}, "at least 1 unit"),
-        ({"bottleneck": 0}, "at least 1 unit"),
+        ({"hidden": 64}, "hidden must be a list"),
+        ({"hidden": (0,)}, "whole number from 1 to 10,000"),
+        ({"bottleneck": 0}, "whole number from 1 to 10,000"),
         ({"activation": "rleu"}, "rleu"),
         ({"noise": -1}, "noise"),
         ({"noise": (2.0, 1.0)}, "noise"),

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from anomaly_lab import memory
 from anomaly_lab.errors import BackendError
 from anomaly_lab.neural import backend
 
@@ -200,6 +201,33 @@ def test_the_first_import(first_import, tmp_path):
     assert found["loaded_once"]
     # Keras writes "tensorflow" there by itself; left alone, the next run would follow it.
     assert not (tmp_path / "keras" / "keras.json").exists()
+
+
+def test_a_device_that_is_not_there_is_told(first_import, monkeypatch):
+    assert "JAX_PLATFORMS is 'nonsense'" in first_import(JAX_PLATFORMS="nonsense")["error"]
+
+    def not_there(number):
+        raise AssertionError  # as JAX where the plugin of a device is not installed
+
+    keras = SimpleNamespace(
+        ops=SimpleNamespace(convert_to_tensor=not_there),
+        backend=SimpleNamespace(backend=lambda: "torch"),
+    )
+    monkeypatch.setenv("KERAS_TORCH_DEVICE", "cuda")
+    with pytest.raises(BackendError, match=r"DEVICE is 'cuda'.*it is not there"):
+        backend._try_device(keras)
+
+
+def test_too_little_memory_for_a_network_is_told(monkeypatch):
+    monkeypatch.setattr(memory, "_limit", lambda: 2.0)
+    with pytest.raises(BackendError, match=r"may reserve 2\.0 GiB.*leave out the detectors"):
+        backend.load.__wrapped__()
+
+
+def test_without_a_home_folder_there_is_no_keras_json(monkeypatch):
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert not backend._keras_json().exists()
 
 
 def test_a_compile_cache_that_was_chosen_is_respected_and_a_broken_keras_json_survived(

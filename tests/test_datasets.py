@@ -91,7 +91,7 @@ def test_a_data_set_is_its_card_and_one_function(tmp_path, monkeypatch):
     card = card.replace("anomaly_lab.datasets.heartbeats:heartbeats", "drawn:draw")
     (tmp_path / "new_set.toml").write_text(card)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(cards, "_cards_folder", lambda: tmp_path)
+    monkeypatch.setattr(cards, "cards_folder", lambda: tmp_path)
     cards._catalogue.cache_clear()
     try:
         assert datasets.names() == ["new_set"]

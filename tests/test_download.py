@@ -4,13 +4,13 @@ import contextlib
 import hashlib
 import http.server
 import os
+import stat
 import subprocess
 import sys
 import threading
 from collections import Counter
 from pathlib import Path
 
-import pooch
 import pytest
 import requests
 
@@ -49,6 +49,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for self.server.drips in range(500):
                 self.server.released.wait(0.01)
                 self.wfile.write(b".")
+        elif manner == "drips-header":
+            self.send_response(200)
+            self.flush_headers()
+            for self.server.drips in range(500):
+                self.server.released.wait(0.01)
+                self.wfile.write(b"X")
+        elif manner == "nonsense":
+            self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: " + self.server.place + b"\r\n\r\n")
         elif manner == "endless":
             self.send_response(200)
             self.end_headers()
@@ -99,7 +107,7 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("ANOMALY_LAB_CACHE", str(folder))
     monkeypatch.delenv("ANOMALY_LAB_DATA", raising=False)
-    monkeypatch.setattr(pooch.core.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     return folder / "data"
 
 
@@ -167,12 +175,13 @@ def test_faults_of_the_server(cache, server, remote, monkeypatch, manner, attemp
     assert files_in(cache) == []
 
 
-def test_a_server_of_a_byte_at_a_time_is_given_up(cache, server, remote, monkeypatch):
+@pytest.mark.parametrize("manner", ["drips", "drips-header"])
+def test_a_server_of_a_byte_at_a_time_is_given_up(cache, server, remote, monkeypatch, manner):
     monkeypatch.setattr(download, "PATIENCE", 0.2)
     monkeypatch.setattr(download, "LEAST_SPEED", 1e12)
     with pytest.raises(DownloadError, match=r"not all here after 0\.2 seconds\. Try again later"):
-        download.local(remote("drips"))
-    assert server.requests == {"/drips": 1}
+        download.local(remote(manner))
+    assert server.requests == {f"/{manner}": 1}
     assert server.drips < 250  # not waited for
     assert files_in(cache) == []
 
@@ -189,6 +198,20 @@ def test_redirects_are_followed_but_not_for_ever(cache, server, remote):
     with pytest.raises(DownloadError, match="Exceeded 5 redirects"):
         download.local(remote("circles", sha256="0" * 64))
     assert server.requests == {"/moved": 1, "/good": 1, "/circles": 18}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(b"http://[", b"http://", b"//", b"http://a b/", b"http://.../", b"\x00", b"http://\xff/"),
+        *(b"ftp://a.test/x", b"file:///etc/passwd", b"http://127.0.0.1:99999/"),
+    ],
+)
+def test_a_redirect_to_nonsense_is_told(cache, server, remote, place):
+    server.place = place
+    with pytest.raises(DownloadError, match=r"Could not download http.*Try again later"):
+        download.local(remote("nonsense"))
+    assert files_in(cache) == []
 
 
 @pytest.mark.parametrize("hop", ["history", "last"])
@@ -221,7 +244,7 @@ def test_no_network(cache, remote, server):
 
 def test_wrong_content_is_thrown_away(cache, server, remote):
     got = hashlib.sha256(CONTENT.replace(b"ten", b"six")).hexdigest()
-    message = f"wrong content.*expected {SHA256} but got {got}"
+    message = f"wrong content.*expected SHA-256 {SHA256} but got {got}"
     with pytest.raises(DownloadError, match=message):
         download.local(remote("altered"))
     assert files_in(cache) == []
@@ -248,16 +271,24 @@ def test_interrupted_download_leaves_nothing(cache, remote, monkeypatch):
 def test_the_file_appears_at_once_and_whole(cache, remote, monkeypatch):
     moves = []
 
-    def rename(part, target):
-        part, target = Path(part), Path(target)
+    def replace(part, target):
         moves.append((part.parent == target.parent, part.read_bytes(), target.exists()))
-        os_rename(part, target)
+        path_replace(part, target)
 
-    os_rename = os.rename
-    monkeypatch.setattr(os, "rename", rename)
+    path_replace = Path.replace
+    monkeypatch.setattr(Path, "replace", replace)
     download.local(remote())
     assert moves == [(True, CONTENT, False)]
     assert files_in(cache) == ["table.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_shared_cache_can_be_read_by_others(cache, remote):
+    before = os.umask(0o022)
+    try:
+        assert stat.S_IMODE(download.local(remote()).stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
 
 
 def test_cache_that_cannot_be_written(cache, remote):

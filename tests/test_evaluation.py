@@ -91,14 +91,14 @@ def test_labels_of_any_type_count_alike(dtype):
     ("labels", "scores", "cutoff", "told"),
     [
         ([0, 1], [1.0], 0, "equally long"),
-        ([[0, 1]], [[1.0, 2.0]], 0, "one-dimensional"),
+        ([[0, 1]], [[1.0, 2.0]], 0, "1-D array"),
         ([0, 0], [1.0, 2.0], 0, "both classes"),
         ([1, 1], [1.0, 2.0], 0, "both classes"),
         ([], [], 0, "both classes"),
         ([1, -1], [1.0, 2.0], 0, r"got the values \[-1, 1\]"),
-        (["no", "yes"], [1.0, 2.0], 0, "got the values"),
-        ([0, 1, 1], [1.0, math.nan, math.nan], 0, "NaN for 2 rows"),
-        ([0, 1], ["low", "high"], 0, "one number a row"),
+        (["no", "yes"], [1.0, 2.0], 0, "no numbers"),
+        ([0, 1, 1], [1.0, math.nan, math.nan], 0, "NaN, but 2 of 3"),
+        ([0, 1], ["low", "high"], 0, "numbers, one a row"),
         ([0, 1], [1.0, 2.0], math.nan, "cutoff"),
     ],
 )

@@ -389,7 +389,7 @@ def test_what_cannot_be_graded_is_told_in_a_sentence(six: Path, runs: Runs, tmp_
         ([tmp_path / "empty", "--lesson", "07"], "it is empty"),
         ([six, "--lesson", "99"], "There is no lesson named '99'"),
         ([six, "--csv", tmp_path / "no" / "grades.csv"], "there is no folder"),
-        (inside, "would be taken for a submission"),
+        (inside, "lies in what is read"),
     ]
     for arguments, sentence in refused:
         table = [] if "--csv" in arguments else ["--csv", tmp_path / "grades.csv"]

@@ -189,6 +189,7 @@ def without_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FAULTS = {
+    "Unannotated": r"check_wrong_parameters: .*power = None must .*Annotate the parameter",
     "Sign": r"check_anomalies_score_higher: .*Anomalies must score HIGHER",
     "Labels": r"check_labels_are_never_read: .*fit must never read y",
     "RandomState": r"check_global_random_state: .*random state was changed: draw from",

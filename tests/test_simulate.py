@@ -60,13 +60,13 @@ def test_any_number_of_rows(name, rows):
 
 @pytest.mark.parametrize("rows", [0, -1, 2.5, "10", True])
 def test_rows_must_be_a_positive_whole_number(rows):
-    with pytest.raises(InputError, match="rows should be a whole number of at least 1"):
+    with pytest.raises(InputError, match="load: rows must be a whole number from 1 to 10,000,000"):
         datasets.load("shapes/ring", rows=rows)
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_seed_must_be_a_whole_number(seed):
-    with pytest.raises(InputError, match="seed should be a whole number of at least 0"):
+    with pytest.raises(InputError, match="load: seed must be a whole number from 0"):
         datasets.load("shapes/ring", seed=seed)
 
 

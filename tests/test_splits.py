@@ -161,7 +161,7 @@ def test_a_lone_anomaly_is_for_testing_not_for_validation():
 )
 def test_shares_without_meaning_are_refused(shares):
     (name,) = shares
-    with pytest.raises(InputError, match=f"^{name} must"):
+    with pytest.raises(InputError, match=f"^split: {name} must"):
         split(DATA, **shares)
 
 

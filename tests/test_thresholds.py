@@ -78,21 +78,20 @@ def test_refit_forgets_and_parameters_stay(rule):
 
 
 @each_rule
-def test_a_fit_that_fails_leaves_nothing_of_the_one_before(rule):
+def test_a_fit_that_fails_leaves_the_rule_as_it_was(rule):
     rule = copy.deepcopy(rule).fit(*draw(0))
+    before = dict(vars(rule))
     with pytest.raises(InputError):
         rule.fit([])
-    assert vars(rule).keys() == set(rule.bounds)
-    with pytest.raises(InputError, match="no cutoff yet"):
-        rule.predict([0.0])
+    assert vars(rule) == before
 
 
-def test_a_pot_that_cannot_be_fitted_again_has_neither_cutoff_nor_tail():
+def test_a_pot_that_cannot_be_fitted_again_keeps_its_cutoff_and_its_tail():
     rule = POT(RISK, LEVEL).fit(np.random.default_rng(0).exponential(size=1000))
+    before = dict(vars(rule))
     with pytest.raises(InputError, match="scores above its initial threshold"):
         rule.fit(np.ones(1000))
-    assert not hasattr(rule, "tail_")
-    assert not hasattr(rule, "cutoff_")
+    assert vars(rule) == before
 
 
 @each_rule
@@ -109,7 +108,7 @@ def test_equality_is_by_parameters_not_by_cutoff(rule):
     fitted = copy.deepcopy(rule).fit(*draw())
     assert fitted == rule
     assert all(rule != other for other in EXAMPLES.values() if other is not rule)
-    name = next(iter(rule.bounds))
+    name = rule.__match_args__[0]
     changed = copy.deepcopy(rule)
     setattr(changed, name, getattr(rule, name) * 1.01)
     assert changed != rule
@@ -164,10 +163,10 @@ def test_predict_checks_its_scores_and_takes_none():
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("value", ["0.9", None, True, np.nan, np.inf, -np.inf, [0.9]])
 def test_parameters_are_checked_in_fit_and_stored_unchanged(name, value):
-    for parameter in RULES[name].bounds:
+    for parameter in RULES[name].__match_args__:
         kept = RULES[name](**{parameter: value})
         assert getattr(kept, parameter) is value
-        with pytest.raises(InputError, match=f"{parameter} of .* must be a number above .* got"):
+        with pytest.raises(InputError, match=f": {parameter} must be a .*number.* got"):
             kept.fit(*draw())
 
 
@@ -304,7 +303,7 @@ def test_mad_of_zero_cuts_at_the_median():
 def test_mad_bears_infinities_up_to_half():
     assert MAD(1).fit([1, 2, 3, np.inf]).cutoff_ == pytest.approx(2.5 + 1.4826)
     assert MAD(1).fit([-np.inf, 1, 2, 3, np.inf]).cutoff_ == pytest.approx(2 + 1.4826)
-    with pytest.raises(InputError, match="more than half of the scores finite, but 2 of 4"):
+    with pytest.raises(InputError, match=r"more than half of the scores finite .*, but 2 of 4"):
         MAD().fit([1, 2, np.inf, np.inf])
 
 
@@ -603,12 +602,12 @@ def test_parse_suggests_the_nearest_name():
         ("pot:0.1,", "reads pot:RISK,LEVEL"),
         ("cost:1,2,3", "reads cost:FALSE_POSITIVE,FALSE_NEGATIVE"),
         ("fixed", "reads fixed:VALUE"),
-        ("fixed:nan", "value of Fixed must be a number .* got nan"),
-        ("fixed:inf", "value of Fixed must be a number .* got inf"),
-        ("quantile:1.5", "level of Quantile must be a number above 0 and below 1, but got 1.5"),
+        ("fixed:nan", "Fixed: value must be a finite number, got nan"),
+        ("fixed:inf", "Fixed: value must be a finite number, got inf"),
+        ("quantile:1.5", "Quantile: level must be a number above 0 and below 1, got 1.5"),
         ("pot:0.5,0.9", "risk of POT must be below"),
-        (0.95, "must be text"),
-        (Quantile, "must be text"),
+        (0.95, "must be text or a Threshold"),
+        (Quantile, "must be text or a Threshold"),
     ],
 )
 def test_parse_refuses_what_it_cannot_read(text, message):

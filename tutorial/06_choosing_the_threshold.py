@@ -843,7 +843,7 @@ def check_2(chosen, as_they_come, validation, parts, least_caught, most_flagged)
     assert not isinstance(chosen, thresholds.Fixed), "Fixed is out: you cannot know the scale"
     seen = set(as_they_come)
     kept = np.array([score not in seen for score in validation["autoencoder"]])
-    cutoff = type(chosen)(*(getattr(chosen, name) for name in chosen.bounds)).fit(as_they_come)
+    cutoff = thresholds.parse(chosen.spec).fit(as_they_come)
     flags, labels = cutoff.predict(validation["autoencoder"][kept]), parts.validation_labels[kept]
     caught, alarms = flags[labels == 1].mean(), flags[labels == 0].mean()
     assert caught >= least_caught, (

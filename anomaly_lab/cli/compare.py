@@ -12,7 +12,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from anomaly_lab.cli.terminal import err, out, progress_bar
+from anomaly_lab.cli.terminal import err, out, progress_bar, say
 from anomaly_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,11 +87,13 @@ def compare(
         ),
     ] = "quantile:0.95",
     contamination: Annotated[
-        float, typer.Option(help="Share of anomalies among the fitting rows, unlabelled.")
+        float,
+        typer.Option(min=0, max=0.5, help="Share of anomalies among the fitting rows, unlabelled."),
     ] = 0.0,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of random splits.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of random splits.")] = 5,
     rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows to simulate, for the simulated data sets.")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Rows to simulate, for the simulated data sets."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write an HTML report here.")
@@ -104,26 +106,18 @@ def compare(
     the test rows alone.
     """
     from anomaly_lab import comparison, paths
+    from anomaly_lab.datasets.download import places
     from anomaly_lab.detectors import get_detector
     from anomaly_lab.thresholds import parse
 
-    for target in (output, json):  # before the work, not after it
-        if target:
-            paths.check_writable(target)
+    outputs = {"--output": output, "--json": json}
+    paths.check_outputs(outputs, [data] if data else places())  # before the work, not after it
     rule = parse(threshold)
     for name in detector or ():
         get_detector(name)
-    options = {
-        "label": label,
-        "normal": normal,
-        "drop": drop,
-        "sep": sep,
-        "decimal": decimal,
-        "encoding": encoding,
-        "missing": missing,
-        "no-header": no_header,
-    }
-    loaded = _load(dataset, rows, data, options)
+    columns = {"label": label, "normal": normal, "drop": drop, "missing": missing}
+    written = {"sep": sep, "decimal": decimal, "encoding": encoding, "no-header": no_header}
+    loaded = _load(dataset, rows, data, columns | written)
     with progress_bar() as progress:
         result = comparison.compare(
             loaded,
@@ -134,15 +128,16 @@ def compare(
             impute=impute,
             progress=progress,
         )
-    _print_comparison(result)
     if output:
         from anomaly_lab import report
 
         report.write(result, output, command=" ".join(["anomaly-lab", *sys.argv[1:]]))
-        out.print(f"Report: {output}", highlight=False)
     if json:
-        paths.write_whole(json, result.to_json().encode())
-        out.print(f"Results: {json}", highlight=False)
+        paths.write_whole(json, result.to_json())
+    _print_comparison(result)
+    for what, path in (("Report", output), ("Results", json)):
+        if path:
+            say(f"{what}: {path}")
 
 
 def _load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from anomaly_lab.cli.terminal import new_table, out, print_card
+from anomaly_lab.cli.terminal import new_table, out, print_card, say
 
 app = typer.Typer(help="List, show and fetch the data sets.")
 
@@ -37,4 +37,4 @@ def fetch_dataset(name: str) -> None:
     """Download a data set, so that it can be used without a network."""
     from anomaly_lab import datasets
 
-    out.print(f"{name}: {datasets.fetch(name, progress=True)}", highlight=False)
+    say(f"{name}: {datasets.fetch(name, progress=True)}")

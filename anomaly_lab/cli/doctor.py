@@ -90,7 +90,10 @@ def _data() -> Diagnosis:
 
 def _cache() -> Diagnosis:
     """Try the folders that are there, each of one use, and that of the downloads."""
-    root = cache_root()
+    try:
+        root = cache_root()
+    except InputError as error:
+        return Diagnosis("cache", False, str(error))
     folders = {"data", *(path.name for path in root.glob("*") if path.is_dir())}
     closed = [str(root / name) for name in sorted(folders) if cache_folder(name) is None]
     if closed:

@@ -52,10 +52,12 @@ def gallery(
     ] = False,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of random splits. [5; 3 for sets that are downloaded]"),
+        typer.Option(
+            min=1, max=1000, help="Number of random splits. [5; 3 for sets that are downloaded]"
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="How many to run at a time. [one a core]")
+        int | None, typer.Option(min=1, max=512, help="How many to run at a time. [one a core]")
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -82,30 +84,33 @@ def gallery(
     data have changed: an interrupted run goes on, and a rerun does only what is missing.
     """
     from anomaly_lab import paths
+    from anomaly_lab.datasets.download import places
     from anomaly_lab.gallery import recorded, sets, tables
     from anomaly_lab.gallery.store import Store
 
     if everything and dataset:
         raise InputError("Expected --all or --dataset, got both. Leave one of them out.")
-    if json:
-        paths.check_writable(json)
+    store = Store()
+    paths.check_outputs({"--json": json}, [*places(), store.folder, recorded.PATH])
     if record:
         recorded.check_checkout()
     names = dataset or (*sets.BUNDLED, *(sets.DOWNLOADED if everything else ()))
     tasks: list[Task] = [*sets.scores(detector or None, names, seeds)]
     if record:
         tasks += sets.timings(detector or None)
-    store = Store()
     with _cluster(scheduler):
-        results, failed = _run(tasks, store, jobs, fresh)
+        results, failed, count = _run(tasks, store, jobs, fresh)
     scores = tables.frame(results)
+    if json:
+        paths.write_whole(json, tables.to_json(scores))
+    if record:
+        recorded.add(store.current(results))
+    say(count)
     if len(scores):
         _print_scores(scores)
     if json:
-        paths.write_whole(json, tables.to_json(scores).encode())
         say(f"Results: {json}")
     if record:
-        recorded.add(store.current(results))
         say(f"Recorded: {recorded.PATH}")
     if failed:
         raise failed
@@ -126,8 +131,8 @@ def _cluster(scheduler: str | None) -> AbstractContextManager[None]:
 
 def _run(
     tasks: list[Task], store: Store, jobs: int | None, fresh: bool
-) -> tuple[dict[Any, Any], UnfinishedError | None]:
-    """Run what is not known, say how much that was, and return the results."""
+) -> tuple[dict[Any, Any], UnfinishedError | None, str]:
+    """Run what is not known; return the results, what failed, and a sentence on how many."""
     from anomaly_lab.gallery.run import UnfinishedError, run
 
     counts: list[int] = []  # results that are there, at the start and after each task
@@ -150,11 +155,11 @@ def _run(
             err.print(f"Interrupted. {stored}; the same command goes on from there.")
             raise typer.Exit(130) from None
     seconds = time.perf_counter() - start
-    say(
+    count = (
         f"{len(results)} results: {counts[0]} known from before, {len(results) - counts[0]} run, "
         f"in {seconds:.0f} s."
     )
-    return results, failed
+    return results, failed, count
 
 
 def _print_scores(scores: pd.DataFrame) -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 HERE = Path("anomaly-lab-notebooks")
 _COLOURS = {"right": "green", "wrong": "red", "error": "red", "too slow": "red"}
 
-Seconds = Annotated[float, typer.Option(min=1, help="Time a notebook may take.")]
-Memory = Annotated[float, typer.Option(min=0.1, help="Memory a notebook may use, in GiB.")]
+Seconds = Annotated[float, typer.Option(min=1, max=86_400, help="Time a notebook may take.")]
+Memory = Annotated[
+    float, typer.Option(min=0.1, max=1024, help="Memory a notebook may use, in GiB.")
+]
 
 
 def start(
@@ -43,9 +45,13 @@ def start(
     one is put beside it.
     """
     _need_lab()
+    from anomaly_lab import paths
     from anomaly_lab.labs.folder import lay
     from anomaly_lab.lessons import lessons
+    from anomaly_lab.lessons.source import folder as lessons_folder
 
+    folder = paths.located(folder)
+    paths.check_apart("start", folder, [lessons_folder()])
     for laid in lay(folder, lessons()):
         say(f"{laid.path}  {laid.status}")
     if open_lab is None:
@@ -73,12 +79,13 @@ def check(
     Results are remembered: a notebook is run again only where it has changed.
     """
     _need_lab()
+    from anomaly_lab import paths
     from anomaly_lab.labs import folder as labs
     from anomaly_lab.labs.running import Limits
     from anomaly_lab.lessons import find, lessons
 
     wanted = [find(lesson)] if lesson else lessons()
-    place = folder or _folder()
+    place = paths.located(folder or _folder())
     there = labs.notebooks(place, wanted)
     if not there:
         raise InputError(
@@ -107,7 +114,7 @@ def grade(
     seconds: Seconds = 300,
     memory: Memory = 4,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Notebooks to run at a time. [one a core]")
+        int | None, typer.Option(min=1, max=512, help="Notebooks to run at a time. [one a core]")
     ] = None,
 ) -> None:
     """Grade a folder of submissions: one point an exercise, and why where there is none.
@@ -120,14 +127,14 @@ def grade(
     from anomaly_lab.labs import grading
     from anomaly_lab.labs.running import Limits
     from anomaly_lab.lessons import find
+    from anomaly_lab.lessons.source import folder as lessons_folder
 
-    paths.check_writable(csv)
-    if csv.resolve().parent == submissions.resolve():
-        raise InputError(
-            f"{csv} would be taken for a submission. Name a file elsewhere with --csv."
-        )
-    wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
+    submissions, csv = paths.located(submissions), paths.check_writable(csv)
     partly = csv.with_name(f".{csv.name}.partly")
+    paths.check_outputs(
+        {"--csv": csv, "--csv, until all are graded,": partly}, [submissions, lessons_folder()]
+    )
+    wanted = [find(number) for number in lesson] if lesson else _handed_in(submissions)
     try:
         with progress_bar() as progress:
             grades = grading.grade(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from anomaly_lab.contract.card import Card
-from anomaly_lab.errors import AnomalyLabError, InputError
+from anomaly_lab.errors import AnomalyLabError, InputError, InputTypeError
+from anomaly_lab.extremes import refuse_extremes
+from anomaly_lab.parameters import check_arguments, has_masked
 
 Array = npt.NDArray[np.float64]
 
@@ -97,13 +100,24 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         Raises
         ------
         InputError
-            Where `X` is not a finite numeric table, or a parameter has no meaning.
+            Where `X` is not a finite numeric table, or a parameter has no meaning, or a fitting
+            row has no finite score. The detector then is as it was.
         """
-        self.__dict__.pop("offset_", None)  # where the fit fails, nothing half fitted is put to use
-        rows = self._validate(X, reset=True)
-        self.training_scores_ = self._fit(rows)
-        self.offset_ = -float(np.quantile(self.training_scores_, 0.95))
+        self.check_parameters()
+        fresh: Self = clone(self)
+        rows = fresh._validate(X, reset=True)
+        fresh.training_scores_ = fresh._finite(fresh._fit, rows)
+        fresh.offset_ = -float(np.quantile(fresh.training_scores_, 0.95))
+        # What no fit has set stays, such as what scikit-learn's pipelines hang on.
+        others = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        # One step: whatever interrupts the fit, a detector is as it was or newly fitted.
+        self.__dict__ = {**others, **vars(fresh), **self.get_params(deep=False)}
         return self
+
+    def check_parameters(self) -> None:
+        """Raise `InputError` where a parameter is not what ``__init__`` says by its annotation."""
+        kind = type(self)
+        check_arguments(kind.__init__, kind.__name__, self.get_params(deep=False))
 
     def anomaly_score(self, X: npt.ArrayLike) -> Array:
         """Score rows: the higher, the more anomalous.
@@ -123,9 +137,10 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
         UnfittedError
             Before `fit`.
         InputError
-            Where `X` is not a finite numeric table of the fitted width.
+            Where `X` is not a finite numeric table of the fitted width, or a row has no finite
+            score.
         """
-        return self._anomaly_score(self._validate(X, reset=False))
+        return self._finite(self._anomaly_score, self._validate(X, reset=False))
 
     def score_samples(self, X: npt.ArrayLike) -> Array:
         """Return ``-anomaly_score(X)``: scikit-learn's sign, the lower the more anomalous."""
@@ -157,26 +172,59 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):
             Finite, none negative; a row's add up to its anomaly score, so that each is a share of
             it.
         """
-        return self._contributions(self._validate(X, reset=False))
+        return self._finite(self._contributions, self._validate(X, reset=False))
 
     def _validate(self, X: npt.ArrayLike, *, reset: bool) -> Array:
         """Return `X` as finite float64 of shape (n, d), or say what is wrong with it."""
         if not reset:
             require_fitted(self, "offset_")
-        _refuse_missing(X)
+        _refuse_no_numbers(X)
         try:
-            return validate_data(
+            rows = validate_data(
                 self, X, reset=reset, dtype=np.float64, ensure_min_samples=2 if reset else 1
             )
-        except ValueError as error:
+        except TypeError as error:
+            raise InputTypeError(f"{type(self).__name__}: X must hold numbers: {error}") from error
+        except (ValueError, OverflowError) as error:
             raise InputError(f"{type(self).__name__}: {error}") from error
+        refuse_extremes(rows, getattr(self, "feature_names_in_", None), fitting=reset)
+        return rows
+
+    def _finite(self, scored: Callable[[Array], Array], rows: Array) -> Array:
+        """Return what `scored` gives for rows; no number that is not finite is handed out."""
+        with np.errstate(all="ignore"):  # would name a line of a library: see below
+            scores = scored(rows)
+        bad = np.flatnonzero(~np.isfinite(scores).reshape(len(scores), -1).all(axis=1))
+        if bad.size:
+            named = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
+            raise InputError(
+                f"{type(self).__name__}: {bad.size} of {len(scores)} rows have no finite score "
+                f"(rows {named}, counted from 0). Either these rows lie too far beyond the fitting "
+                "rows to reckon with, or the parameters do not suit: look at both."
+            )
+        return scores
 
 
-def _refuse_missing(X: Any) -> None:
+def _refuse_no_numbers(X: Any) -> None:
+    """Raise for what NumPy takes for numbers and is none: masked or missing values, dates."""
+    if has_masked(X):
+        raise InputError(
+            "Expected a value in every cell; input X is a masked array with masked values. Fill "
+            "them in, drop those rows, or let AnomalyModel(impute='median') do so."
+        )
+    kinds = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))
+    if any(getattr(kind, "kind", "") in ("m", "M") for kind in kinds):
+        raise InputError(
+            "Expected numbers; input X holds dates or durations, which have no distance by "
+            "themselves. Turn them into numbers, such as the hour of the day."
+        )
+    if hasattr(X, "isna"):
+        _refuse_missing(X)
+
+
+def _refuse_missing(frame: Any) -> None:
     """Name the columns of a DataFrame that hold missing values; arrays have no names."""
-    if not hasattr(X, "columns"):
-        return
-    missing = X.isna().sum()
+    missing = frame.isna().sum()
     if missing.any():
         columns = ", ".join(f"{name!r} ({n})" for name, n in missing[missing > 0].items())
         raise InputError(

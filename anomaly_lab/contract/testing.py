@@ -78,6 +78,40 @@ def check_parameters_are_stored(detector: Detector) -> None:
     assert not changed, f"fit must leave the parameters alone, it changed {changed}."
 
 
+WRONG: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "x",
+    b"x",
+    (),
+    [],
+    {},
+    object(),
+)
+
+
+def check_wrong_parameters(detector: Detector) -> None:
+    """A parameter of another kind or out of range is an InputError of `fit`, and nothing else."""
+    rows = easy_rows()[0][:30]
+    for name in detector.get_params(deep=False):
+        for value in WRONG:
+            try:
+                clone(detector).set_params(**{name: value}).fit(rows)
+            except InputError:
+                continue
+            except Exception as error:
+                raise AssertionError(
+                    f"{name} = {value!r} must be refused, or mean something: it ended in "
+                    f"{type(error).__name__} ({error}). Annotate the parameter in __init__, such "
+                    f"as {name}: Positive = 2."
+                ) from error
+
+
 def check_anomalies_score_higher(detector: Detector) -> None:
     """Far-away rows score higher than normal ones."""
     fit, judged, labels = easy_rows()
@@ -251,6 +285,7 @@ def check_contributions(detector: Detector) -> None:
 CHECKS: tuple[Callable[[Detector], None], ...] = (
     check_card,
     check_parameters_are_stored,
+    check_wrong_parameters,
     check_anomalies_score_higher,
     check_scores,
     check_rows_are_judged_alone,

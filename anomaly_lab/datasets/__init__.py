@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from anomaly_lab.datasets.cards import DatasetCard, RemoteFile, card, names
 from anomaly_lab.datasets.dataset import Dataset, RowsAndLabels, content_sha256
 from anomaly_lab.datasets.files import read_table
 from anomaly_lab.errors import InputError
+from anomaly_lab.parameters import Bounds, Seed, checked
 from anomaly_lab.tables.noticing import notice
 
 __all__ = [
@@ -27,8 +29,11 @@ __all__ = [
     "read_table",
 ]
 
+Rows = Annotated[int, Bounds(low=1, high=10_000_000)]
 
-def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = False) -> Dataset:
+
+@checked
+def load(name: str, *, rows: Rows | None = None, seed: Seed = 0, progress: bool = False) -> Dataset:
     """Load a data set of the catalogue.
 
     Parameters
@@ -36,7 +41,7 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
     name : str
         One of `names()`, in upper or lower case.
     rows : int, optional
-        How many rows to simulate; by default as many as the card says.
+        How many rows to simulate, up to ten million; by default as many as the card says.
     seed : int
         Seed of a simulated set; the others are what they are.
     progress : bool
@@ -52,17 +57,16 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
     UnknownNameError
         If there is no such data set.
     InputError
-        If `rows` is given for a set that is not simulated, or is not a positive whole number.
+        If an argument is of the wrong kind, or `rows` is given for a set that is not simulated.
     DownloadError
         If its files cannot be fetched or have the wrong content.
     """
     about = card(name)
     draw_or_read = function(name)
     if about.kind == "simulated":
-        _check_whole("rows", rows := about.rows if rows is None else rows, 1)
-        _check_whole("seed", seed, 0)
         table = about.name.split("/")[1:]
-        X, y = draw_or_read(*table, rows, np.random.default_rng(seed))
+        n = about.rows if rows is None else int(rows)
+        X, y = draw_or_read(*table, n, np.random.default_rng(int(seed)))
     elif rows is None:
         X, y = draw_or_read(*_fetch_all(about, progress))
     else:
@@ -74,6 +78,7 @@ def load(name: str, *, rows: int | None = None, seed: int = 0, progress: bool = 
     return Dataset(about.name, X, y, sha256, about, notice(X, y))
 
 
+@checked
 def function(name: str) -> Callable[..., RowsAndLabels]:
     """Return the function that reads or simulates a data set, which its card names.
 
@@ -98,6 +103,7 @@ def function(name: str) -> Callable[..., RowsAndLabels]:
     return found
 
 
+@checked
 def fetch(name: str, progress: bool = False) -> Path:
     """Make sure that a data set's files are on this machine.
 
@@ -132,9 +138,3 @@ def _fetch_all(about: DatasetCard, progress: bool) -> list[Path]:
     from anomaly_lab.datasets import download  # what lies in the files is checked by their hashes
 
     return [download.local(file, progress=progress) for file in about.files]
-
-
-def _check_whole(name: str, number: int, least: int) -> None:
-    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if not whole or number < least:
-        raise InputError(f"{name} should be a whole number of at least {least}, got {number!r}.")

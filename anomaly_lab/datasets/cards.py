@@ -137,14 +137,14 @@ def card(name: str) -> DatasetCard:
 def _catalogue() -> dict[str, DatasetCard]:
     cards = [
         read
-        for path in sorted(_cards_folder().glob("*.toml"))
+        for path in sorted(cards_folder().glob("*.toml"))
         for read in _cards_of(path.stem, tomllib.loads(path.read_text(encoding="utf-8")))
     ]
     cards.sort(key=lambda read: KINDS.index(read.kind))
     return {read.name: read for read in cards}
 
 
-def _cards_folder() -> Path:
+def cards_folder() -> Path:
     """Return ``_cards`` in an installed package, the top-level ``datasets`` in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "_cards"

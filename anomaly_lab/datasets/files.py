@@ -11,10 +11,12 @@ import pooch
 
 from anomaly_lab.datasets.dataset import Dataset
 from anomaly_lab.errors import InputError, hint
+from anomaly_lab.paths import located
+from anomaly_lab.tables.kinds import suffix
 from anomaly_lab.tables.labels import labels
 from anomaly_lab.tables.notes import listed
 from anomaly_lab.tables.noticing import notice
-from anomaly_lab.tables.reading import How, read, suffix
+from anomaly_lab.tables.reading import How, read
 from anomaly_lab.tables.schema import learn
 
 
@@ -73,7 +75,7 @@ def read_table(
         raise InputError(f"path should be that of a file, got {path!r}.")
     if not isinstance(label, str):
         raise InputError(f"label should be the name of a column, as text, got {label!r}.")
-    path = Path(path)
+    path = located(path)
     drop = [drop] if isinstance(drop, str) else list(drop)
     how = How.checked(sep, decimal, encoding, missing, header)
     table = read(path, label, how)

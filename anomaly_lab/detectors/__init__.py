@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from anomaly_lab.contract import Detector
 from anomaly_lab.errors import AnomalyLabError, UnknownNameError
+from anomaly_lab.parameters import checked
 
 if TYPE_CHECKING:
     from anomaly_lab.detectors.autoencoder import AutoencoderDetector
@@ -73,6 +74,7 @@ def all_detectors() -> dict[str, type[Detector]]:
     return dict(sorted(found.items()))
 
 
+@checked
 def get_detector(name: str) -> type[Detector]:
     """Return the detector class named `name`; `UnknownNameError` suggests the nearest names."""
     known = all_detectors()

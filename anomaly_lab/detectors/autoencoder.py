@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.contract import Array, Card, Case, Failure, Sweep
+from anomaly_lab.contract import Array, Bounds, Card, Case, Count, Failure, Seed, Sweep
 from anomaly_lab.errors import InputError
-from anomaly_lab.neural.encoder_decoder import EncoderDecoder
+from anomaly_lab.neural.encoder_decoder import EncoderDecoder, Epochs, HeldBack, Rate, Units
 from anomaly_lab.neural.networks import Objective, Rows
 
 _FLOOR = 0.1  # share of the mean error below which no feature's typical error counts
+
+Noise = Annotated[float, Bounds(low=0, high=1000)]
 
 
 class AutoencoderDetector(EncoderDecoder):
@@ -33,8 +35,8 @@ class AutoencoderDetector(EncoderDecoder):
     activation : str, default "relu"
         Activation of the hidden layers, by its Keras name; code and output are linear.
     noise : float or (float, float), default (0.05, 3.0)
-        Standard deviation of the noise on standardised training rows. A pair is a range, from which
-        each row draws its own, log-uniformly. 0 trains a plain autoencoder.
+        Standard deviation of the noise on standardised training rows, up to 1000. A pair is a
+        range, from which each row draws its own, log-uniformly. 0 trains a plain autoencoder.
     scale_errors : bool, default True
         Whether each feature's squared error is divided by its mean over the fitting rows, so that a
         feature that is hard to rebuild for any row counts no more than others.
@@ -44,8 +46,8 @@ class AutoencoderDetector(EncoderDecoder):
     batch_size : int, default 64
         Rows a gradient step.
     learning_rate : float, default 0.005
-        Peak learning rate of Adam; it rises over the first 5% of the steps and falls to zero along
-        a cosine.
+        Peak learning rate of Adam, up to 1; it rises over the first 5% of the steps and falls to
+        zero along a cosine.
     validation_fraction : float, default 0.1
         Share of the fitting rows that is held back to decide when to stop. With fewer than
         1 / `validation_fraction` rows nothing is held back.
@@ -121,17 +123,17 @@ class AutoencoderDetector(EncoderDecoder):
 
     def __init__(
         self,
-        hidden: Sequence[int] | None = None,
-        bottleneck: int | None = None,
+        hidden: Sequence[Units] | None = None,
+        bottleneck: Units | None = None,
         activation: str = "relu",
-        noise: float | tuple[float, float] = (0.05, 3.0),
+        noise: Noise | tuple[Noise, Noise] = (0.05, 3.0),
         scale_errors: bool = True,
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 0.005,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        random_state: int = 0,
+        epochs: Epochs = 30,
+        batch_size: Count = 64,
+        learning_rate: Rate = 0.005,
+        validation_fraction: HeldBack = 0.1,
+        patience: Count = 10,
+        random_state: Seed = 0,
         verbose: bool = False,
         build: Callable[[int], tuple[Any, Any]] | None = None,
     ):
@@ -177,8 +179,10 @@ class AutoencoderDetector(EncoderDecoder):
 
     def _objective(self, d: int) -> Objective:
         low, high = self.noise if isinstance(self.noise, Sequence) else (self.noise, self.noise)
-        holds = 0 < low <= high or low == high == 0
-        self._require(holds, "noise", "0, or 0 < low <= high", self.noise)
+        if not (0 < low <= high or low == high == 0):
+            raise InputError(
+                f"AutoencoderDetector: noise must be 0, or 0 < low <= high, got {self.noise!r}."
+            )
         return Objective(
             loss=lambda rows, rebuilt: (rebuilt - rows) ** 2,
             inputs=None if high == 0 else partial(_add_noise, scale=(low, high)),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import cycle
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Bounds, Card, Case, Detector, Failure, Seed, Sweep
 from anomaly_lab.detectors import get_detector
 from anomaly_lab.detectors.autoencoder import AutoencoderDetector
 from anomaly_lab.detectors.knn import KNNDetector
@@ -109,8 +109,8 @@ class EnsembleDetector(Detector):
         self,
         detectors: Sequence[Detector | str] | None = None,
         combine: Literal["mean", "maximum"] = "mean",
-        calibration_fraction: float = 0.2,
-        random_state: int = 0,
+        calibration_fraction: Annotated[float, Bounds(low=0, below=1)] = 0.2,
+        random_state: Seed = 0,
     ):
         self.detectors = detectors
         self.combine = combine
@@ -119,12 +119,11 @@ class EnsembleDetector(Detector):
 
     def prepare(self) -> None:
         """Prepare every member."""
-        self._check_parameters()
+        self.check_parameters()
         for member in self._members():
             member.prepare()
 
     def _fit(self, X: Array) -> Array:
-        self._check_parameters()
         fit, held_back = self._split(len(X))
         fresh = None
         if len(held_back):
@@ -172,31 +171,17 @@ class EnsembleDetector(Detector):
         """Return copies of the members, not fitted."""
         given = self.detectors
         chosen = [AutoencoderDetector(), KNNDetector()] if given is None else given
-        if isinstance(chosen, str) or not isinstance(chosen, Sequence) or not chosen:
-            raise InputError(f"detectors must be a list of at least one detector, got {given!r}.")
+        if not chosen:
+            raise InputError("EnsembleDetector: detectors must hold at least one, got none.")
         return [self._member(detector) for detector in chosen]
 
     def _member(self, detector: Detector | str) -> Detector:
-        if not isinstance(detector, Detector | str):
-            raise InputError(
-                "detectors must hold detectors such as KNNDetector(), or their names, got "
-                f"{detector!r}."
-            )
         copy: Detector = get_detector(detector)() if isinstance(detector, str) else clone(detector)
         own = copy.get_params(deep=False)
         if "random_state" in own:
-            copy.set_params(random_state=self.random_state + (own["random_state"] or 0))
+            seed = int(self.random_state) + int(own["random_state"] or 0)
+            copy.set_params(random_state=seed % 2**32)
         return copy
-
-    def _check_parameters(self) -> None:
-        if self.combine not in _REDUCE:
-            raise InputError(f"combine must be one of {', '.join(_REDUCE)}, got {self.combine!r}.")
-        share = self.calibration_fraction
-        if not (isinstance(share, int | float | np.number) and 0 <= share < 1):
-            raise InputError(f"calibration_fraction must be from 0 to below 1, got {share!r}.")
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"random_state must be a whole number from 0 up, got {seed!r}.")
 
 
 def _center_and_scale(scores: Array) -> tuple[Array, Array]:
@@ -205,9 +190,15 @@ def _center_and_scale(scores: Array) -> tuple[Array, Array]:
     size = np.abs(center)
     scale = (high - low) / _IQR_OF_NORMAL
     # Half of the scores or more are equal: the standard deviation. All are: their size, or 1.
-    scale = np.where(scale > _ROUNDING * size, scale, scores.std(axis=1))
+    scale = np.where(scale > _ROUNDING * size, scale, _deviation(scores))
     scale = np.where(scale > _ROUNDING * size, scale, np.where(size > 0, size, 1.0))
     return center, scale
+
+
+def _deviation(scores: Array) -> Array:
+    """Return each member's standard deviation, (m, n) -> (m,), of scores too large to square."""
+    unit = np.ldexp(1.0, np.frexp(np.abs(scores).max(axis=1))[1])  # changes no digit
+    return (scores / unit[:, None]).std(axis=1) * unit
 
 
 def _spread_like(fresh: Array, seen: Array) -> Array:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
-from anomaly_lab.errors import InputError
+from anomaly_lab.contract import Array, Bounds, Card, Case, Count, Detector, Failure, Seed, Sweep
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class IsolationForestDetector(Detector):
@@ -17,7 +18,7 @@ class IsolationForestDetector(Detector):
     Parameters
     ----------
     n_estimators : int, default 200
-        Number of trees. More make the ranking steadier, at a cost in proportion.
+        Number of trees, up to 10,000. More make the ranking steadier, at a cost in proportion.
     max_samples : int, default 256
         Rows drawn for each tree, without replacement; all of them where there are fewer.
     random_state : int, default 0
@@ -59,38 +60,50 @@ class IsolationForestDetector(Detector):
 
     def __init__(
         self,
-        n_estimators: int = 200,
-        max_samples: int = 256,
-        random_state: int = 0,
+        n_estimators: Annotated[int, Bounds(low=1, high=10_000)] = 200,
+        max_samples: Count = 256,
+        random_state: Seed = 0,
     ):
         self.n_estimators = n_estimators
         self.max_samples = max_samples
         self.random_state = random_state
 
     def _fit(self, X: Array) -> Array:
-        for name in ("n_estimators", "max_samples"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise InputError(f"{name} must be a positive integer, got {value!r}.")
+        self._scale = _scale(X)
         self.forest_ = IsolationForest(
-            n_estimators=self.n_estimators,
-            max_samples=min(self.max_samples, len(X)),
-            random_state=self.random_state,
-        ).fit(X)
+            n_estimators=int(self.n_estimators),
+            max_samples=min(int(self.max_samples), len(X)),
+            random_state=int(self.random_state),
+        ).fit(self._for_trees(X))
         return self._anomaly_score(X)
 
     def _anomaly_score(self, X: Array) -> Array:
-        return -self.forest_.score_samples(X)
+        return -self.forest_.score_samples(self._for_trees(X))
+
+    def _for_trees(self, X: Array) -> Array:
+        """Return rows that trees can hold: beyond all cuts it does not matter how far."""
+        return np.clip(X * self._scale, -_LARGEST, _LARGEST)
 
     def _draw(self, ax: Any, row: Array) -> None:
         """Lines are the cuts of one tree on the way to the row; the fewer, the higher the score."""
         tree, box = self.forest_.estimators_[0].tree_, np.array([ax.get_xlim(), ax.get_ylim()])
         node = 0
         while tree.children_left[node] >= 0:  # -1 at a leaf
-            feature, cut = tree.feature[node], tree.threshold[node]
+            feature = tree.feature[node]
+            cut = tree.threshold[node] / self._scale[feature]
             line = box.copy()
             line[feature] = cut
             ax.plot(*line, color="black", linewidth=1)
             left = row[feature] <= cut
             box[feature, 1 if left else 0] = cut
             node = (tree.children_left if left else tree.children_right)[node]
+
+
+def _scale(X: Array) -> Array:
+    """Return powers of two, (d,), that bring columns to where float32 holds them, mostly 1.
+
+    Trees cut float32 numbers, from 1e-38 to 3.4e38, and care for the order of values alone.
+    """
+    size = np.abs(X).max(axis=0)
+    ordinary = (size == 0) | ((size > 1e-30) & (size < 1e30))
+    return np.where(ordinary, 1.0, np.ldexp(1.0, -np.frexp(size)[1]))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Count, Detector, Failure, Sweep
 from anomaly_lab.errors import InputError
 
 _BLOCK = 16_384  # rows scored at a time: bounds the memory for neighbours
@@ -70,26 +70,22 @@ class KNNDetector(Detector):
 
     def __init__(
         self,
-        n_neighbors: int = 5,
+        n_neighbors: Count = 5,
         method: Literal["largest", "mean", "median"] = "largest",
     ):
         self.n_neighbors = n_neighbors
         self.method = method
 
     def _fit(self, X: Array) -> Array:
-        if self.method not in _REDUCE:
-            raise InputError(f"method must be one of {', '.join(_REDUCE)}, got {self.method!r}.")
-        if not isinstance(self.n_neighbors, int | np.integer) or self.n_neighbors < 1:
-            raise InputError(f"n_neighbors must be a positive integer, got {self.n_neighbors!r}.")
-        if len(X) <= self.n_neighbors:
+        k = int(self.n_neighbors)
+        if len(X) <= k:
             raise InputError(
-                f"KNNDetector(n_neighbors={self.n_neighbors}) needs at least "
-                f"{self.n_neighbors + 1} fitting rows, got n_samples = {len(X)}. "
-                "Give more rows or lower n_neighbors."
+                f"KNNDetector(n_neighbors={k}) needs at least {k + 1} fitting rows, got "
+                f"n_samples = {len(X)}. Give more rows or lower n_neighbors."
             )
         # Distances do not change with the origin; far from it they lose their digits.
         self._origin = X.mean(axis=0)
-        self._neighbors = NearestNeighbors(n_neighbors=self.n_neighbors).fit(X - self._origin)
+        self._neighbors = NearestNeighbors(n_neighbors=k).fit(X - self._origin)
         distances, _ = self._neighbors.kneighbors()  # (n, k), each row left out of its own
         return self._reduce(distances)
 

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
-from anomaly_lab.errors import InputError
+from anomaly_lab.contract import Array, Card, Case, Count, Detector, Failure, Sweep
 
 _FLOOR = 0.01  # share of the mean reach below which no row's reach counts
 
@@ -37,7 +36,8 @@ class LocalOutlierFactorDetector(Detector):
     score of a row near them infinite. So no reach counts less than a hundredth of the mean one over
     the fitting rows. Equal rows then score 1, and where no reach is as small the score is that of
     scikit-learn's ``LocalOutlierFactor``, whose own floor, 1e-10 in the units of the rows, leaves
-    scores of many millions. Where all fitting rows are the same, no reach counts less than 1: the
+    scores of many millions. Where every row has k equals, the mean distance to the mean row stands
+    in for the mean reach. Where all fitting rows are the same, no reach counts less than 1: the
     score is the distance to them, and 1 where that is less.
 
     Training scores leave each row out of its own neighbours, as those of `KNNDetector` do.
@@ -77,20 +77,18 @@ class LocalOutlierFactorDetector(Detector):
         ),
     )
 
-    def __init__(self, n_neighbors: int = 20):
+    def __init__(self, n_neighbors: Count = 20):
         self.n_neighbors = n_neighbors
 
     def _fit(self, X: Array) -> Array:
-        if not isinstance(self.n_neighbors, int | np.integer) or self.n_neighbors < 1:
-            raise InputError(f"n_neighbors must be a positive integer, got {self.n_neighbors!r}.")
-        self.n_neighbors_ = min(self.n_neighbors, len(X) - 1)
+        self.n_neighbors_ = min(int(self.n_neighbors), len(X) - 1)
         # Distances do not change with the origin; far from it they lose their digits.
         self._origin = X.mean(axis=0)
         self._neighbors = NearestNeighbors(n_neighbors=self.n_neighbors_).fit(X - self._origin)
         distances, nearest = self._neighbors.kneighbors()  # (n, k), each row left out of its own
         self._farthest = distances[:, -1]
         reach = self._reach(distances, nearest)
-        self._least = _FLOOR * reach.mean() if np.ptp(X, axis=0).any() else 1.0
+        self._least = self._least_reach(X, reach)
         self._reaches = np.maximum(reach, self._least)
         return self._factor(distances, nearest)
 
@@ -100,6 +98,13 @@ class LocalOutlierFactorDetector(Detector):
     def _factor(self, distances: Array, nearest: Any) -> Array:
         reach = np.maximum(self._reach(distances, nearest), self._least)
         return (reach[:, None] / self._reaches[nearest]).mean(axis=1)
+
+    def _least_reach(self, X: Array, reach: Array) -> float:
+        """Return the reach below which no row's counts."""
+        if not np.ptp(X, axis=0).any():
+            return 1.0
+        usual = reach.mean() or np.linalg.norm(X - self._origin, axis=1).mean()
+        return float(_FLOOR * usual)
 
     def _reach(self, distances: Array, nearest: Any) -> Array:
         return np.maximum(distances, self._farthest[nearest]).mean(axis=1)

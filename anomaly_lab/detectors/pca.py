@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.decomposition import PCA
 
-from anomaly_lab.contract import Array, Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Array, Card, Case, Count, Detector, Failure, Share, Sweep
 from anomaly_lab.errors import InputError
 
 
@@ -71,8 +71,8 @@ class PCADetector(Detector):
 
     def __init__(
         self,
-        variance: float = 0.7,
-        n_components: int | None = None,
+        variance: Share = 0.7,
+        n_components: Count | None = None,
         distance: Literal["residual", "mahalanobis"] = "residual",
     ):
         self.variance = variance
@@ -80,7 +80,7 @@ class PCADetector(Detector):
         self.distance = distance
 
     def _fit(self, X: Array) -> Array:
-        self._check_parameters(X.shape[1])
+        self._require_fewer_components(X.shape[1])
         self.mean_ = X.mean(axis=0)
         # Centred here, since covariance_eigh loses its digits to a large mean.
         solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
@@ -113,24 +113,18 @@ class PCADetector(Detector):
 
     def _count_components(self, ratio: Array) -> int:
         if self.n_components is not None:
-            return self.n_components
+            return int(self.n_components)
         # The smallest k that holds the share. At least one direction is left out, so one feature
         # leaves k = 0: the distance to the mean. So do rows that are all the same.
         k = int(np.searchsorted(np.cumsum(ratio), self.variance)) + 1
         return min(k, len(ratio) - 1, int(np.count_nonzero(ratio)))
 
-    def _check_parameters(self, d: int) -> None:
-        if not 0 < self.variance < 1:
-            raise InputError(f"variance must lie between 0 and 1, got {self.variance!r}.")
-        if self.distance not in ("residual", "mahalanobis"):
-            raise InputError(
-                f"distance must be 'residual' or 'mahalanobis', got {self.distance!r}."
-            )
+    def _require_fewer_components(self, d: int) -> None:
         k = self.n_components
-        if k is not None and not (isinstance(k, int | np.integer) and 1 <= k < d):
+        if k is not None and k >= d:
             raise InputError(
-                f"n_components must be a whole number, at least 1 and below n_features={d}, "
-                f"got {k!r}: with all of them nothing is left to measure."
+                f"PCADetector: n_components must be below n_features={d}, got {k!r}: with all of "
+                "them nothing is left to measure."
             )
 
 

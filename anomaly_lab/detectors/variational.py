@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from anomaly_lab.contract import Array, Card, Case, Failure, Sweep
+from anomaly_lab.contract import Array, Bounds, Card, Case, Count, Failure, Seed, Sweep
 from anomaly_lab.neural import backend, networks
-from anomaly_lab.neural.encoder_decoder import EncoderDecoder
+from anomaly_lab.neural.encoder_decoder import EncoderDecoder, Epochs, HeldBack, Rate, Units
 
 _LARGEST_LOG_VARIANCE = 10.0  # of the code, up and down: its exponential stays a sane number
 
@@ -44,8 +44,8 @@ class VariationalAutoencoderDetector(EncoderDecoder):
     batch_size : int, default 64
         Rows a gradient step.
     learning_rate : float, default 0.005
-        Peak learning rate of Adam; it rises over the first 5% of the steps and falls to zero along
-        a cosine.
+        Peak learning rate of Adam, up to 1; it rises over the first 5% of the steps and falls to
+        zero along a cosine.
     validation_fraction : float, default 0.1
         Share of the fitting rows that is held back to decide when to stop. With fewer than
         1 / `validation_fraction` rows nothing is held back.
@@ -123,15 +123,15 @@ class VariationalAutoencoderDetector(EncoderDecoder):
 
     def __init__(
         self,
-        hidden: Sequence[int] | None = None,
-        bottleneck: int | None = None,
-        kl_weight: float = 0.1,
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 0.005,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        random_state: int = 0,
+        hidden: Sequence[Units] | None = None,
+        bottleneck: Units | None = None,
+        kl_weight: Annotated[float, Bounds(low=0, high=1_000_000)] = 0.1,
+        epochs: Epochs = 30,
+        batch_size: Count = 64,
+        learning_rate: Rate = 0.005,
+        validation_fraction: HeldBack = 0.1,
+        patience: Count = 10,
+        random_state: Seed = 0,
         verbose: bool = False,
     ):
         self.hidden = hidden
@@ -166,8 +166,6 @@ class VariationalAutoencoderDetector(EncoderDecoder):
         return [_sampled(self.encoder_, self.decoder_)]
 
     def _objective(self, d: int) -> networks.Objective:
-        holds = 0 <= self.kl_weight < np.inf
-        self._require(holds, "kl_weight", "a number, 0 or more", self.kl_weight)
         return networks.Objective(
             loss=partial(_terms, backend.load().ops, self.kl_weight),
             inputs=partial(_add_draw, width=self._width(d)),

@@ -62,7 +62,7 @@ def write(records: Mapping[Any, Record], path: Path | None = None) -> None:
     for task in sorted(records, key=repr):
         row = _row(task, records[task]) | {"made": made.index(_header(records[task].environment))}
         table.writerow({name: _written(name, value) for name, value in row.items()})
-    write_whole(path or PATH, text.getvalue().encode())
+    write_whole(path or PATH, text.getvalue())
 
 
 def add(records: dict[Any, Record], path: Path | None = None) -> None:

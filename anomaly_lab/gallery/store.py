@@ -26,7 +26,7 @@ from anomaly_lab.gallery.tasks import (
     Timing,
     TimingResult,
 )
-from anomaly_lab.paths import cache_folder
+from anomaly_lab.paths import cache_folder, located
 
 _RESULTS: dict[type[Task], type[Result]] = {
     Score: ScoreResult,
@@ -136,7 +136,7 @@ def _folder(asked: str | os.PathLike[str] | None) -> Path:
                 "folder that can be written to."
             )
         return folder
-    folder = Path(asked).expanduser()
+    folder = located(asked)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

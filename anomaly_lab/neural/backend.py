@@ -68,9 +68,13 @@ def load() -> ModuleType:
     Raises
     ------
     BackendError
-        Where Keras or every backend is missing.
+        Where Keras or every backend is missing, or the device that is asked for.
     """
+    from anomaly_lab import memory  # how much there is changes no number
+
     backend, _ = choose_backend()
+    if lacking := memory.lacking(memory.NETWORK):
+        raise BackendError(f"{lacking}. Or leave out the detectors that are networks.")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -98,7 +102,21 @@ def load() -> ModuleType:
         if not configured:  # Keras wrote it: it names TensorFlow, whatever Keras runs on
             with suppress(OSError):
                 config.unlink(missing_ok=True)
+    _try_device(keras)
     return keras
+
+
+def _try_device(keras: ModuleType) -> None:
+    """Use the device that variables such as ``JAX_PLATFORMS`` ask for, so that it must be there."""
+    try:
+        keras.ops.convert_to_tensor(0.0)
+    except (AssertionError, RuntimeError) as error:  # of JAX, which asserts that a plugin is there
+        name = {"torch": "KERAS_TORCH_DEVICE"}.get(keras.backend.backend(), "JAX_PLATFORMS")
+        reason = str(error).split("(")[0].strip(" .") or "it is not there"
+        raise BackendError(
+            f"Keras cannot use the device that it should ({name} is {os.environ.get(name)!r}): "
+            f"{reason}. Set {name}=cpu to use the processor, or install what the device needs."
+        ) from error
 
 
 def device() -> str:
@@ -151,7 +169,8 @@ def _asked_for(backend: str) -> str:
 
 def _keras_json() -> Path:
     home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "keras.json"
+    # as Keras does it; without a home there is no such file
+    return Path(home or os.path.expanduser("~/.keras")) / "keras.json"
 
 
 def _configured() -> str | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-from anomaly_lab.contract import Array, Detector
+from anomaly_lab.contract import Array, Bounds, Count, Detector, Seed
 from anomaly_lab.errors import InputError
 from anomaly_lab.neural import backend, networks
+
+Units = Annotated[int, Bounds(low=1, high=10_000)]  # of a layer
+Epochs = Annotated[int, Bounds(low=1, high=1_000_000)]
+Rate = Annotated[float, Bounds(above=0, high=1)]
+HeldBack = Annotated[float, Bounds(low=0, below=1)]
 
 
 class EncoderDecoder(Detector):
@@ -22,14 +27,14 @@ class EncoderDecoder(Detector):
     parameters and attributes are those of `AutoencoderDetector`.
     """
 
-    hidden: Sequence[int] | None
-    bottleneck: int | None
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    validation_fraction: float
-    patience: int
-    random_state: int
+    hidden: Sequence[Units] | None
+    bottleneck: Units | None
+    epochs: Epochs
+    batch_size: Count
+    learning_rate: Rate
+    validation_fraction: HeldBack
+    patience: Count
+    random_state: Seed
     verbose: bool
 
     encoder_: Any
@@ -100,9 +105,10 @@ class EncoderDecoder(Detector):
         return (X - self.center_) / self.scale_
 
     def _fit_networks(self, X: Array) -> None:
-        """Set the attributes, once every parameter has been looked at."""
+        """Set the attributes."""
+        networks.require_float32()
         how, objective = self._training(), self._objective(X.shape[1])
-        rng = np.random.default_rng(self.random_state)
+        rng = np.random.default_rng(int(self.random_state))
         scaler = StandardScaler().fit(X)
         self.center_, self.scale_ = scaler.mean_, scaler.scale_
         self.encoder_, self.decoder_ = self._networks(X.shape[1], rng)
@@ -114,7 +120,7 @@ class EncoderDecoder(Detector):
     def _build_networks(
         self, d: int, activation: str, rng: np.random.Generator, outputs_per_unit: int = 1
     ) -> tuple[Any, Any]:
-        hidden = (128, 64) if self.hidden is None else tuple(self.hidden)
+        hidden = (128, 64) if self.hidden is None else tuple(map(int, self.hidden))
         try:
             return networks.build(d, hidden, self._width(d), activation, rng, outputs_per_unit)
         except ValueError as error:
@@ -124,30 +130,16 @@ class EncoderDecoder(Detector):
     def _width(self, d: int) -> int:
         """Return the width of the bottleneck for d features."""
         narrow = max(1, min(round(0.8 * d), d - 1, 16))
-        return narrow if self.bottleneck is None else self.bottleneck
+        return narrow if self.bottleneck is None else int(self.bottleneck)
 
     def _training(self) -> networks.Training:
-        require = self._require
-        layers = self.hidden is None or isinstance(self.hidden, Sequence)
-        require(layers, "hidden", "a sequence of layer widths such as (128, 64)", self.hidden)
-        for width in (*(self.hidden or ()), 1 if self.bottleneck is None else self.bottleneck):
-            require(width >= 1, "hidden and bottleneck", "at least 1 unit a layer", width)
-        for name in ("epochs", "batch_size", "patience"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
-        share = self.validation_fraction
-        require(0 <= share < 1, "validation_fraction", "from 0 to below 1", share)
         parameters = {**self.get_params(), "random_state": None}
         own_code = any(map(callable, parameters.values()))  # such as `build`
         return networks.Training(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            patience=self.patience,
-            verbose=self.verbose,
+            epochs=int(self.epochs),
+            batch_size=int(self.batch_size),
+            learning_rate=float(self.learning_rate),
+            patience=int(self.patience),
+            verbose=bool(self.verbose),
             kind=None if own_code else (type(self), repr(parameters)),
         )
-
-    def _require(self, holds: bool, name: str, expected: str, value: object) -> None:
-        if not holds:
-            raise InputError(f"{type(self).__name__}: {name} must be {expected}, got {value!r}.")

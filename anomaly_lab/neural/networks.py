@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from anomaly_lab.errors import InputError
 from anomaly_lab.neural import backend
 
 Rows = npt.NDArray[np.float32]
@@ -60,6 +61,20 @@ class Objective:
     def examples(self, rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
         """Return ``(inputs, rows)``."""
         return (rows if self.inputs is None else self.inputs(rows, rng)), rows
+
+
+def require_float32() -> None:
+    """Raise `InputError` where Keras is set to another precision: these networks are float32.
+
+    Half precision overflows at 65504, and gradients in it fall to zero.
+    """
+    config = backend.load().config
+    found = {config.floatx(), config.dtype_policy().name} - {"float32"}
+    if found:
+        raise InputError(
+            f"Networks calculate in float32, and Keras is set to {', '.join(sorted(found))}: call "
+            "keras.config.set_floatx('float32') and keras.config.set_dtype_policy('float32')."
+        )
 
 
 def build(
@@ -127,6 +142,11 @@ def train(
     -------
     DataFrame
         One row an epoch: ``loss`` and, with held-back rows, ``val_loss``.
+
+    Raises
+    ------
+    InputError
+        Where the training diverges: a loss that is not finite.
     """
     keras = backend.load()
     size = min(how.batch_size, len(fit))
@@ -154,7 +174,9 @@ def train(
         verbose=0,
     )
     shared.update(train=model.train_function, test=model.test_function)
-    return pd.DataFrame(history.history).rename_axis("epoch")
+    curve = pd.DataFrame(history.history).rename_axis("epoch")
+    _refuse_divergence(curve, how)
+    return curve
 
 
 @lru_cache(maxsize=32)
@@ -285,7 +307,30 @@ def _batches(
 
 def _callbacks(keras: Any, how: Training, monitor: str) -> list[Any]:
     stop = keras.callbacks.EarlyStopping(monitor, patience=how.patience, restore_best_weights=True)
-    return [stop, _progress(keras, how.epochs)] if how.verbose else [stop]
+    stops = [stop, _stop_where_diverged(keras)]
+    return [*stops, _progress(keras, how.epochs)] if how.verbose else stops
+
+
+def _stop_where_diverged(keras: Any) -> Any:
+    """Return a Keras callback that ends a training whose losses are no longer finite."""
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            if not np.isfinite(list((logs or {}).values())).all():
+                self.model.stop_training = True
+
+    return Watch()
+
+
+def _refuse_divergence(curve: pd.DataFrame, how: Training) -> None:
+    last = curve.iloc[-1]
+    if np.isfinite(last).all():
+        return
+    losses = " and ".join(f"{name} {value}" for name, value in last.items())
+    raise InputError(
+        f"The network diverged in epoch {len(curve)} of {how.epochs}, with {losses}. Lower "
+        f"learning_rate (it is {how.learning_rate:g}) or noise, where there is some."
+    )
 
 
 def _progress(keras: Any, epochs: int) -> Any:

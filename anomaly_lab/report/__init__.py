@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from anomaly_lab.comparison import Comparison, Run
 from anomaly_lab.detectors import all_detectors
 from anomaly_lab.drawing import Picture, new_axes
 from anomaly_lab.drawing.axes import TALL
+from anomaly_lab.errors import InputError
 from anomaly_lab.results import kind, percent, results_table, summary, what_was_done
 
 _TEMPLATE = Path(__file__).with_name("template.html")
@@ -82,9 +84,22 @@ def write(comparison: Comparison, path: str | PathLike[str], command: str | None
     Raises
     ------
     InputError
-        Where the file cannot be written.
+        Where the file cannot be written, or is the table that was compared on.
     """
-    paths.write_whole(path, to_html(comparison, command).encode())
+    _refuse_table(comparison, paths.located(path))
+    paths.write_whole(path, to_html(comparison, command))
+
+
+def _refuse_table(comparison: Comparison, target: Path) -> None:
+    if not target.is_file():
+        return
+    with target.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found == comparison.dataset.sha256:
+        raise InputError(
+            f"{target} holds the table that was compared on, which a report would write over. "
+            "Name another file."
+        )
 
 
 def _method(run: Run, prefix: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from anomaly_lab.contract import Detector
 from anomaly_lab.errors import InputError, nearest
+from anomaly_lab.paths import located
 
 _LONGEST = 300  # characters of a message that are shown
 
@@ -59,7 +60,7 @@ def _other_classes(module: ModuleType, name: str) -> str:
 
 
 def _from_file(path: Path) -> ModuleType:
-    path = path.expanduser().absolute()
+    path = located(path).absolute()
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     name, folder = path.stem, path.parent

@@ -50,6 +50,8 @@ def write(name: str, folder: Path) -> None:
         Where the name cannot be used, or the folder is there or cannot be written.
     """
     _refuse(name)
+    folder = paths.located(folder)
+    paths.check_apart("new", folder, [Path(__file__).parent])
     if folder.is_symlink() or folder.exists():
         raise InputError(f"{folder} is there already, and nothing is overwritten. Name another.")
     paths.check_writable(folder)

@@ -24,7 +24,7 @@ from anomaly_lab import __version__
 from anomaly_lab.contract import Detector
 from anomaly_lab.errors import BackendError, ModelFileError
 from anomaly_lab.neural import backend
-from anomaly_lab.paths import write_whole
+from anomaly_lab.paths import located, write_whole
 from anomaly_lab.storage import archive
 from anomaly_lab.storage.values import Decoder, Encoder
 from anomaly_lab.tables.encoding import Preprocessor
@@ -100,7 +100,7 @@ def load(path: str | PathLike[str]) -> Parts:
     UserWarning
         Where scikit-learn or Keras is of another version than the one that saved the model.
     """
-    source = Path(path).expanduser()
+    source = located(path)
     data = archive.read(source)
     try:
         manifest, members = archive.unseal(data)

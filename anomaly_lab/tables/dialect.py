@@ -22,22 +22,6 @@ _NUMBER = re.compile(r"\s*[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?\
 _COMMA = re.compile(r"\s*[+-]?([0-9]{0,3}(\.[0-9]{3})+|[0-9]*),([0-9]{1,2}|[0-9]{4,})\s*")
 _LEADING = re.compile(r"\s*[+-]?(0|[0-9]{4,}),[0-9]+\s*")
 _POINT = re.compile(r"\s*[+-]?[0-9]*\.([0-9]{1,2}|[0-9]{4,})\s*|\s*[+-]?(0|[0-9]{4,})\.[0-9]+\s*")
-_OTHER_KINDS = {
-    b"PK\x03\x04": "a spreadsheet (Excel, LibreOffice) or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Office file",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"PAR1": "a Parquet file; name it .parquet",
-    b"\x1f\x8b": "compressed by gzip; name it .csv.gz",
-    b"BZh": "compressed by bzip2; unpack it first",
-    b"\xfd7zXZ": "compressed by xz; unpack it first",
-    b"SQLite format 3": "an SQLite database",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a NumPy array",
-    b"ARROW1": "an Arrow file",
-}
-_MARKUP = re.compile(rb"\s*(<!doctype|<html|<\?xml|<svg|[{]\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -87,7 +71,6 @@ def notice_dialect(
         Where the file is no text, or its first line looks like data although a header is expected.
     """
     head = _head(path)
-    _refuse_other_kinds(path, head)
     encoding = encoding or _encoding(head)
     lines = re.split(r"\r\n|\r|\n", _decoded(path, head, encoding))
     declared = _declared_separator(lines)
@@ -121,17 +104,6 @@ def _head(path: Path) -> bytes:
             f"{path} could not be read as {'.csv.gz' if packed else '.csv'}: {error}. Mend it, or "
             "save the file anew."
         ) from error
-
-
-def _refuse_other_kinds(path: Path, head: bytes) -> None:
-    found = next((kind for magic, kind in _OTHER_KINDS.items() if head.startswith(magic)), None)
-    if not found and _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
-        found = "JSON" if head.lstrip()[:1] in b"{[" else "HTML or XML"
-    if found:
-        raise InputError(
-            f"{path} does not hold a CSV table: it is {found}. Save the table as CSV, in the "
-            "program that made it."
-        )
 
 
 def _encoding(head: bytes) -> str:

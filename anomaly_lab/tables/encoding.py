@@ -13,9 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.extremes import LARGEST, refuse_extremes
+from anomaly_lab.parameters import has_masked
 from anomaly_lab.tables.notes import listed
 from anomaly_lab.tables.noticing import notice
-from anomaly_lab.tables.schema import LARGEST, learn
+from anomaly_lab.tables.schema import learn
 
 Impute = str | None  # None or "median"
 MOST_LEVELS = 50  # of a column, that get a feature each
@@ -78,6 +80,10 @@ class Preprocessor:
         self.schema_ = learnt.schema
         self.notes_ = (*learnt.notes, *notice(learnt.rows))
         plain = self._plain(learnt.rows)
+        numbers = plain.drop(columns=self.schema_.text)
+        refuse_extremes(numbers.to_numpy(np.float64), list(numbers.columns), fitting=True)
+        numbers = plain.drop(columns=self.schema_.text)
+        refuse_extremes(numbers.to_numpy(np.float64), list(numbers.columns), fitting=True)
         self._encoder = self._make_encoder().fit(plain)
         self.sources_ = self._trace_sources()
         return self._encode(plain)
@@ -171,7 +177,9 @@ def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
         # The copy has one block of memory a type, where a table just read has one a column.
         return rows.infer_objects().copy()
     if isinstance(rows, np.ma.MaskedArray):
-        rows = np.ma.filled(rows.astype(object), np.nan)
+        rows = np.ma.filled(rows.astype(object), np.nan)  # a masked value is a missing one
+    if has_masked(rows):
+        raise InputError("Expected a table, got a list with masked values: use np.ma.array(rows).")
     try:
         array = np.asarray(rows)
     except ValueError as error:

@@ -14,11 +14,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from anomaly_lab.errors import InputError, hint
+from anomaly_lab.errors import InputError
 from anomaly_lab.tables.dialect import Dialect, notice_dialect
+from anomaly_lab.tables.kinds import check_file, suffix
 from anomaly_lab.tables.notes import MOST_LINES, Note, Where, listed, numbered, rows_at
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _READ_ERRORS = (ValueError, OSError, EOFError, zlib.error)  # of pandas, pyarrow and gzip
 
 
@@ -107,7 +107,7 @@ def read(path: Path, label: str, how: How | None = None) -> Table:
         Where the file cannot be read, or its columns or rows cannot be recognised.
     """
     how = how or How()
-    _check_file(path)
+    check_file(path)
     ending = suffix(path)
     try:
         table = _read_parquet(path, how) if ending == ".parquet" else _read_csv(path, label, how)
@@ -122,16 +122,6 @@ def read(path: Path, label: str, how: How | None = None) -> Table:
     if table.frame.empty:
         raise InputError(f"{path} has a header but no rows.")
     return table
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file ending in {', '.join(SUFFIXES)}.")
-    if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"There is no file {path}.{hint(path.name, siblings)}")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty; expected a header and rows.")
 
 
 def _read_parquet(path: Path, how: How) -> Table:
@@ -281,11 +271,3 @@ class _Lines:
 def _refuse_repeated(path: Path, columns: pd.Index) -> None:
     if twice := listed(columns[columns.duplicated()].unique()):
         raise InputError(f"{path} has columns of the same name: {twice}. Rename or remove them.")
-
-
-def suffix(path: Path) -> str:
-    """Return the ending of a file that can be read; `InputError` names those there are."""
-    for ending in SUFFIXES:
-        if path.name.lower().endswith(ending):
-            return ending
-    raise InputError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}; convert it first.")

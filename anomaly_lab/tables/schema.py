@@ -18,12 +18,11 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_complex_dtype, is_extension_array_dtype
 
 from anomaly_lab.errors import InputError
+from anomaly_lab.extremes import LARGEST
 from anomaly_lab.tables.notes import Note, Where, listed, places, quoted, rows_at, way_out
 from anomaly_lab.tables.spelling import MARKERS, PLAIN, Decision, Spelling, decide, is_marker
 
 KINDS = ("number", "yes/no", "category", "constant")
-LARGEST = 1e150  # the squares of larger numbers, and their sums, leave float64
-SMALLEST = 1e-150  # so do the squares of smaller differences
 
 _DATE = re.compile(r"\d+[-/.]\d+[-/.]\d+|\d:\d\d|\d{4}-\d\d|[A-Za-z]{3,9}\.?,? \d")
 _DATE_TYPES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
@@ -243,7 +242,6 @@ class _Look:
         self.values = _as_numbers(values)
         try:
             least, most = _refuse_extremes(self.name, self.values, self.where)
-            _refuse_tiny(self.name, least, most)
         except InputError as error:
             self.reason, self.question = "numbers out of bounds", f"{error}."
             return
@@ -418,14 +416,6 @@ def extremes(numbers: npt.NDArray[Any]) -> tuple[float, float]:
     if np.isnan(least) and not np.isnan(numbers).all():  # slower
         return float(np.nanmin(numbers)), float(np.nanmax(numbers))
     return least, most
-
-
-def _refuse_tiny(name: str, least: float, most: float) -> None:
-    if 0 < most - least < SMALLEST:
-        raise InputError(
-            f"Column {name!r} has differences too small to be squared, {most - least!r} at most; "
-            "take a smaller unit, so that the numbers are larger"
-        )
 
 
 def _reads_as_dates(texts: list[str]) -> bool:

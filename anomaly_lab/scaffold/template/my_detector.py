@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from anomaly_lab.contract import Card, Case, Detector, Failure, Sweep
+from anomaly_lab.contract import Card, Case, Detector, Failure, Positive, Sweep
 
 
 class MyDetector(Detector):
@@ -11,7 +11,7 @@ class MyDetector(Detector):
     Parameters
     ----------
     power : float, default 2
-        The larger, the more the feature with the largest deviation counts.
+        Above 0. The larger, the more the feature with the largest deviation counts.
     """
 
     card = Card(
@@ -34,7 +34,7 @@ class MyDetector(Detector):
         ),
     )
 
-    def __init__(self, power=2):
+    def __init__(self, power: Positive = 2):
         self.power = power
 
     def _fit(self, X):
