@@ -27,6 +27,8 @@ from anomaly_lab.model import AnomalyModel
 from anomaly_lab.parameters import Bounds, checked, is_whole, shown
 from anomaly_lab.splits import Split, split
 from anomaly_lab.tables.encoding import Impute
+from anomaly_lab.tables.notes import Note
+from anomaly_lab.tables.noticing import FEW_ANOMALIES
 from anomaly_lab.thresholds import Threshold
 
 METRICS = (
@@ -42,6 +44,7 @@ METRICS = (
 )
 _VALIDATION_SHARE = 0.2  # of the rows not for testing, with labels, for rules that need them
 _TOP_ROWS = 8
+_MANY_COPIES = 0.01  # share of the test rows
 _PACKAGES = ("anomaly-lab", "numpy", "pandas", "scikit-learn", "keras", "jax")
 
 _MOST_SEEDS = 1000
@@ -158,6 +161,16 @@ class Comparison:
     runs: tuple[Run, ...]
 
     @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was noticed that could spoil the figures: of the data set, and of its splits."""
+        return (*self.dataset.notes, *self.split_notes)
+
+    @property
+    def split_notes(self) -> tuple[Note, ...]:
+        """What was noticed in the splits: copies of rows in the parts to fit and to test on."""
+        return _copies(self.protocol.leaked)
+
+    @property
     def detectors(self) -> list[str]:
         """Names of the detectors, the highest mean ROC-AUC first."""
         return list(self.table().index)
@@ -166,6 +179,11 @@ class Comparison:
     def prevalence(self) -> float:
         """Share of anomalies among the test rows, mean over seeds."""
         return float(np.mean([run.report.prevalence for run in self.runs]))
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the data set has too few anomalies to tell which detector is better."""
+        return int(self.dataset.y.sum()) < FEW_ANOMALIES
 
     def of(self, detector: str) -> list[Run]:
         """Return the runs of one detector, by seed."""
@@ -202,8 +220,11 @@ class Comparison:
         Its mean minus its standard deviation must lie above every other's mean plus standard
         deviation (for seconds: the other way round). With one seed there is no spread to judge by,
         so there is no best; nor is there one in the false-positive rate, which is to be as
-        promised and not as low as can be.
+        promised and not as low as can be; nor, but for seconds, with fewer than ten anomalies in
+        the data set.
         """
+        if self.too_few and not metric.endswith("_seconds"):
+            return None
         return leader(self.table()[metric], metric)
 
     def to_dict(self) -> dict[str, Any]:
@@ -220,6 +241,7 @@ class Comparison:
                 "sha256": self.dataset.sha256,
             },
             "protocol": asdict(self.protocol),
+            "notes": [asdict(note) for note in self.notes],
             "environment": {
                 "python": platform.python_version(),
                 "platform": platform.platform(),
@@ -231,6 +253,16 @@ class Comparison:
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _copies(leaked: float) -> tuple[Note, ...]:
+    if leaked < _MANY_COPIES:
+        return ()
+    message = (
+        f"Of the test rows, {leaked:.1%} are exact copies of a fitting row: what is found there "
+        "says little about new rows. Remove copies, or leave out what makes rows alike."
+    )
+    return (Note("copies", None, message, (f"{leaked:.6g}",)),)
 
 
 def leader(stats: pd.DataFrame, metric: str) -> str | None:

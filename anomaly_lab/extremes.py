@@ -13,7 +13,7 @@ from anomaly_lab.errors import InputError
 # Methods square differences and add the squares up. In this range they can: the squares of 1e27
 # such numbers add up to less than float64's largest, 1.8e308, and of a spread as small as the
 # second even the 1e13th part can be squared without falling below its smallest, 2.2e-308.
-_LARGEST = 1e140
+LARGEST = 1e140
 _LEAST_SPREAD = 1e-140
 
 # Of 16 digits, 12 for how far out the farthest value lies leave 4 for how the others differ. What
@@ -23,7 +23,7 @@ _ROUNDING = 1e-6
 _LOOKED_AT = 10_000  # rows that tell how far from the median a value usually lies
 
 _TOO_LARGE = (
-    f": beyond {_LARGEST:g} they cannot be squared and added up. Correct them, divide the column "
+    f": beyond {LARGEST:g} they cannot be squared and added up. Correct them, divide the column "
     "by a power of ten, or take logarithms."
 )
 _TOO_NARROW = (
@@ -64,7 +64,7 @@ def refuse_extremes(
 
 def _problems(rows: Any, low: Any, high: Any, fitting: bool) -> Iterator[tuple[Any, str]]:
     """Yield columns, by position, and what is wrong with each."""
-    for j in np.flatnonzero(np.maximum(high, -low) > _LARGEST):
+    for j in np.flatnonzero(np.maximum(high, -low) > LARGEST):
         yield j, _TOO_LARGE
     if not fitting:
         return

@@ -17,6 +17,7 @@ from anomaly_lab.detectors import all_detectors, get_detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.parameters import check_arguments
 from anomaly_lab.tables.encoding import Impute, Preprocessor, as_frame
+from anomaly_lab.tables.notes import Note
 from anomaly_lab.thresholds import Threshold
 
 Rows: TypeAlias = pd.DataFrame | npt.ArrayLike
@@ -39,6 +40,8 @@ class AnomalyModel(BaseEstimator):
     ----------
     preprocessor_ : Preprocessor
         Scaling and encoding, fitted by `fit`.
+    notes_ : tuple of Note
+        What was done to read the fitting rows, and what in them could spoil the figures.
     detector_ : Detector
         The detector, fitted by `fit`.
     threshold_ : Threshold
@@ -75,6 +78,12 @@ class AnomalyModel(BaseEstimator):
             )
         return self.threshold_.cutoff_
 
+    @property
+    def notes_(self) -> tuple[Note, ...]:
+        """What was noticed in the fitting rows."""
+        require_fitted(self, "preprocessor_")
+        return self.preprocessor_.notes_
+
     def prepare(self) -> None:
         """Load what the detector needs, so that `fit` can be timed without it."""
         self._unfitted_detector().prepare()
@@ -98,8 +107,8 @@ class AnomalyModel(BaseEstimator):
         detector = self._unfitted_detector()
         detector.check_parameters()
         frame = as_frame(rows)
-        preprocessor = Preprocessor(self.impute).fit(frame)
-        detector.fit(preprocessor.transform(frame))
+        preprocessor = Preprocessor(self.impute)
+        detector.fit(preprocessor.fit_transform(frame))
         # One step: whatever interrupts the fit, a model is the old one or the new one.
         self.__dict__ = {**parameters, "preprocessor_": preprocessor, "detector_": detector}
         return self

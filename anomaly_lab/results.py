@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from anomaly_lab.comparison import Comparison
+from anomaly_lab.tables.notes import Note, listed
+from anomaly_lab.tables.noticing import FEW_ANOMALIES
 
 BASELINE = "centroid"
+_MOST_NOTES = 2  # of one kind, shown one by one
 
 _TITLES = {
     "roc_auc": "ROC-AUC",
@@ -86,6 +89,35 @@ def what_was_done(comparison: Comparison) -> str:
     )
 
 
+def short_notes(notes: Iterable[Note]) -> list[str]:
+    """Return notes for a terminal: those of one kind about several columns as one.
+
+    Parameters
+    ----------
+    notes : iterable of Note
+        Such as those of a data set.
+
+    Returns
+    -------
+    list of str
+        In the order of the notes.
+    """
+    kinds: dict[str, list[Note]] = {}
+    for note in notes:
+        kinds.setdefault(note.kind, []).append(note)
+    return [line for alike in kinds.values() for line in _shortened(alike)]
+
+
+def _shortened(notes: list[Note]) -> list[str]:
+    if len(notes) <= _MOST_NOTES:
+        return [note.message for note in notes]
+    columns = listed([note.column for note in notes], 10)
+    return [
+        f"{len(notes)} columns ({notes[0].kind}): {columns}. The report (--output) and the results "
+        "(--json) hold a note on each."
+    ]
+
+
 def summary(comparison: Comparison) -> list[str]:
     """Say in words what a comparison shows, and no more.
 
@@ -138,6 +170,11 @@ def _with_spread(mean: float, sd: float, digits: int = 3) -> str:
 
 def _note(comparison: Comparison) -> str:
     n = len(comparison.protocol.seeds)
+    if comparison.too_few:
+        return (
+            f"Mean ± standard deviation over {_number(n, 'seed')}. With fewer than "
+            f"{FEW_ANOMALIES} anomalies in the table nothing is marked as the best."
+        )
     if n == 1:
         return "One seed: there is no spread to judge by, so no figure is marked as the best."
     return (
@@ -157,6 +194,9 @@ def _leader(comparison: Comparison) -> str:
     if not others:
         return f"{first} has a ROC-AUC of {_roc_auc(comparison, first)}."
     figure = f"{first} has the highest ROC-AUC, {_roc_auc(comparison, first)}"
+    if comparison.too_few:
+        anomalies = _number(int(comparison.dataset.y.sum()), "anomaly", "anomalies")
+        return f"No detector leads: {figure}, but with {anomalies} in the table that is chance."
     if len(comparison.protocol.seeds) == 1:
         return f"{figure}; one seed cannot tell whether that is more than chance."
     if comparison.best("roc_auc") == first:
@@ -167,7 +207,7 @@ def _leader(comparison: Comparison) -> str:
 
 def _baseline(comparison: Comparison) -> str:
     others = [name for name in comparison.detectors if name != BASELINE]
-    if BASELINE not in comparison.detectors or not others:
+    if BASELINE not in comparison.detectors or not others or comparison.too_few:
         return ""
     beaten_by = [name for name in others if _beats(comparison, name, BASELINE)]
     how = "in this one run" if len(comparison.protocol.seeds) == 1 else "by more than the spread"
@@ -212,8 +252,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _number(n: int, thing: str) -> str:
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+def _number(n: int, thing: str, things: str = "") -> str:
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
 
 
 def percent(share: float) -> str:

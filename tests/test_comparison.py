@@ -25,6 +25,7 @@ from anomaly_lab.detectors import (
     all_detectors,
 )
 from anomaly_lab.errors import InputError, UnknownNameError
+from anomaly_lab.tables.notes import Note
 from anomaly_lab.thresholds import BestF, Quantile
 
 
@@ -413,6 +414,9 @@ SCHEMA = {
         "n_test": WHOLE,
         "leaked": NUMBER,
     },
+    "notes": [
+        {"kind": TEXT, "column": TEXT | MAYBE, "message": TEXT, "values": [TEXT], "lines": TEXT}
+    ],
     "environment": {
         "python": TEXT,
         "platform": TEXT,
@@ -444,7 +448,9 @@ def refuse(constant):
 @pytest.mark.parametrize("threshold", ["quantile:0.9", "bestf:1"])
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_the_json_follows_the_schema(threshold, seeds):
-    result = compare(DATA, QUICK, seeds=seeds, threshold=threshold, contamination=0.02)
+    noticed = Note("far value", "x0", "Column 'x0' holds -999.", ("-999",), "row 3")
+    data = dataclasses.replace(DATA, notes=(noticed,))
+    result = compare(data, QUICK, seeds=seeds, threshold=threshold, contamination=0.02)
     read = json.loads(result.to_json(), parse_constant=refuse)
     assert_follows(read, SCHEMA)
     assert read["version"] == 1
@@ -457,6 +463,7 @@ def test_the_json_follows_the_schema(threshold, seeds):
         "sha256": "ab" * 32,
     }
     assert read["protocol"]["threshold"] == threshold
+    assert read["notes"] == [{**dataclasses.asdict(noticed), "values": ["-999"]}]
     for entry, run in zip(read["runs"], result.runs, strict=True):
         assert entry["confusion"] == dataclasses.asdict(run.report.confusion)
         assert entry["cutoff"] == run.report.cutoff

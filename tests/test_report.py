@@ -19,6 +19,7 @@ from anomaly_lab.comparison import Comparison, Run, compare
 from anomaly_lab.datasets import Dataset
 from anomaly_lab.errors import InputError
 from anomaly_lab.evaluation import evaluate
+from anomaly_lab.tables.notes import Note
 
 QUICK = ("centroid", "isolation_forest", "knn", "pca")
 HOSTILE = "<script>alert('x')</script>\"&{{ 7*7 }} $"
@@ -192,7 +193,7 @@ def test_page_without_network_or_explanations_leaves_those_parts_out() -> None:
 
 def test_page_escapes_what_comes_from_the_user() -> None:
     comparison = with_parts(comparison_of({HOSTILE: 2.0, "centroid": 1.0}), [HOSTILE, "hour"])
-    data = replace(comparison.dataset, name=HOSTILE, notes=(HOSTILE,))
+    data = replace(comparison.dataset, name=HOSTILE, notes=(Note("far value", HOSTILE, HOSTILE),))
     page = report.to_html(replace(comparison, dataset=data), command=HOSTILE)
     outline = Outline(page)
     assert "script" not in {tag for tag, _ in outline.tags}
@@ -268,7 +269,12 @@ def test_report_of_a_real_comparison(real: Comparison) -> None:
 @pytest.fixture(scope="module")
 def address(real: Comparison, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page with every part, and with the names that a user may bring."""
-    long = replace(real.dataset, name="transactions_" * 12, card=None, notes=(HOSTILE,))
+    long = replace(
+        real.dataset,
+        name="transactions_" * 12,
+        card=None,
+        notes=(Note("far value", HOSTILE, HOSTILE),),
+    )
     path = tmp_path_factory.mktemp("report") / "report.html"
     whole = with_parts(replace(real, dataset=long), [HOSTILE, "x" * 80, "hour"])
     report.write(whole, path, command="anomaly-lab compare --data " + "a" * 200)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import JustifyMethod
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from anomaly_lab.comparison import Comparison
     from anomaly_lab.datasets import Dataset
     from anomaly_lab.results import ResultsTable
+    from anomaly_lab.tables.notes import Note
 
 WIDE = 130  # characters that the whole results table takes
 
@@ -53,6 +55,23 @@ def compare(
     drop: Annotated[
         list[str] | None, typer.Option(help="With --data: a column to leave out. Repeatable.")
     ] = None,
+    sep: Annotated[
+        str | None, typer.Option(help="With --data: what separates columns, if not noticed.")
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="With --data: the decimal sign, '.' or ','.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="With --data: how text is encoded, such as cp1252.")
+    ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(help="With --data: a cell that means 'no value', such as -999. Repeatable."),
+    ] = None,
+    no_header: Annotated[
+        bool,
+        typer.Option("--no-header", help="With --data: no line of names; columns are x0, x1, ..."),
+    ] = False,
     impute: Annotated[
         str | None, typer.Option(help="Fill missing values in: 'median'. Else they are an error.")
     ] = None,
@@ -96,9 +115,9 @@ def compare(
     rule = parse(threshold)
     for name in detector or ():
         get_detector(name)
-    loaded = _load(dataset, rows, data, label, normal, drop or [])
-    for note in loaded.notes:
-        err.print(f"Note: {note}", markup=False, highlight=False)
+    columns = {"label": label, "normal": normal, "drop": drop, "missing": missing}
+    written = {"sep": sep, "decimal": decimal, "encoding": encoding, "no-header": no_header}
+    loaded = _load(dataset, rows, data, columns | written)
     with progress_bar() as progress:
         result = comparison.compare(
             loaded,
@@ -122,39 +141,48 @@ def compare(
 
 
 def _load(
-    name: str | None,
-    rows: int | None,
-    data: Path | None,
-    label: str | None,
-    normal: str | None,
-    drop: list[str],
+    name: str | None, rows: int | None, data: Path | None, options: dict[str, Any]
 ) -> Dataset:
     from anomaly_lab import datasets
 
+    options = {k: v for k, v in options.items() if v not in (None, [], False)}
     if data is None:
-        options = {"--label": label, "--normal": normal, "--drop": drop}
-        given = [option for option, value in options.items() if value]
-        if given:
+        if given := [f"--{option}" for option in options]:
             raise InputError(
                 f"{', '.join(given)} only mean something with --data FILE. Name your file, or "
                 "leave them out."
             )
-        return datasets.load(name or "breast_cancer", rows=rows, progress=True)
+        return _noted(datasets.load(name or "breast_cancer", rows=rows, progress=True))
     if name is not None:
         raise InputError(f"Expected a data set or --data, got both: {name!r} and {str(data)!r}.")
     if rows is not None:
         raise InputError("--rows is for simulated data sets; a file has the rows it has.")
-    if label is None:
+    if "label" not in options:
         raise InputError(
             "--data needs --label COLUMN: the column that says which rows are anomalies. Without "
             "labels nothing can be judged; to score unlabelled rows use AnomalyModel in Python."
         )
-    return datasets.read_table(data, label=label, normal=normal, drop=drop)
+    header = not options.pop("no-header", False)
+    return _noted(datasets.read_table(data, header=header, **options))
+
+
+def _noted(dataset: Dataset) -> Dataset:
+    """Print what was noticed, before the work: where that fails, it may be why."""
+    _print_notes(dataset.notes)
+    return dataset
+
+
+def _print_notes(notes: Iterable[Note]) -> None:
+    from anomaly_lab.results import short_notes
+
+    for note in short_notes(notes):
+        err.print(f"Note: {note}", markup=False, highlight=False)
 
 
 def _print_comparison(result: Comparison) -> None:
     from anomaly_lab.results import results_table, summary, what_was_done
 
+    _print_notes(result.split_notes)
     for sentence in (what_was_done(result), *summary(result)):
         out.print(sentence, markup=False, highlight=False)
     table = results_table(result)

@@ -14,6 +14,7 @@ from anomaly_lab.datasets.dataset import Dataset, RowsAndLabels, content_sha256
 from anomaly_lab.datasets.files import read_table
 from anomaly_lab.errors import InputError
 from anomaly_lab.parameters import Bounds, Seed, checked
+from anomaly_lab.tables.noticing import notice
 
 __all__ = [
     "Dataset",
@@ -49,7 +50,7 @@ def load(name: str, *, rows: Rows | None = None, seed: Seed = 0, progress: bool 
     Returns
     -------
     Dataset
-        Rows and labels, with the card.
+        Rows and labels, with the card, and what was noticed in the rows.
 
     Raises
     ------
@@ -73,7 +74,8 @@ def load(name: str, *, rows: Rows | None = None, seed: Seed = 0, progress: bool 
             f"{about.name} has {about.rows:,} rows and is not simulated, so rows={rows} cannot be "
             "had: leave rows out, or load a simulated set such as card_transactions_simulated."
         )
-    return Dataset(about.name, X, y, about.sha256 or content_sha256(X, y), about)
+    sha256 = about.sha256 or content_sha256(X, y)
+    return Dataset(about.name, X, y, sha256, about, notice(X, y))
 
 
 @checked

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anomaly_lab.datasets.cards import DatasetCard
 from anomaly_lab.errors import InputError
+from anomaly_lab.tables.notes import Note
 
 RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]  # features (n, d); labels (n,), 1 = anomaly
 
@@ -24,16 +25,16 @@ class Dataset:
     name : str
         Name of the data set; the file's stem for the user's own file.
     X : DataFrame of shape (n, d)
-        The features: numeric, boolean, text or categorical columns under unique names. Given a
-        fresh index 0...n-1.
+        The features: numeric, boolean, text or categorical columns under unique names, as a table
+        of pandas or polars. Given a fresh index 0...n-1.
     y : array-like of shape (n,)
         The labels, stored as int8: 1 = anomaly, 0 = normal.
     sha256 : str
         SHA-256 of the source file; of the content (see `content_sha256`) where there is none.
     card : DatasetCard, optional
         What is known about a data set of the catalogue; None for the user's own file.
-    notes : tuple of str
-        What a reader of these rows should know, one sentence each.
+    notes : tuple of Note
+        What was noticed that a reader of the figures should know.
 
     Raises
     ------
@@ -47,7 +48,7 @@ class Dataset:
     y: NDArray[np.int8]
     sha256: str
     card: DatasetCard | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "X", _checked_rows(self.name, self.X))
@@ -92,6 +93,8 @@ def content_sha256(X: pd.DataFrame, y: NDArray[np.int8]) -> str:
 
 
 def _checked_rows(name: str, X: pd.DataFrame) -> pd.DataFrame:
+    if hasattr(X, "to_pandas"):  # of another library
+        X = X.to_pandas()
     if not isinstance(X, pd.DataFrame):
         raise InputError(
             f"{name}: X should be a pandas DataFrame, got {type(X).__name__}; "

@@ -63,7 +63,8 @@ def to_html(comparison: Comparison, command: str | None = None) -> str:
         seed=comparison.protocol.seeds[0],
         one_seed=len(comparison.protocol.seeds) == 1,
         facts=_facts(comparison),
-        notes=(*(data.card.notes if data.card else ()), *data.notes),
+        notes=data.card.notes if data.card else (),
+        noticed=comparison.notes,
         command=command,
     )
 

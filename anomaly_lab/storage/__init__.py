@@ -144,7 +144,7 @@ def _restore(manifest: dict[str, Any], decoder: Decoder) -> Parts:
 def _try_out(preprocessor: Preprocessor, detector: Detector) -> None:
     """Score a row of zeros and empty text, and others: parts that do not fit together fail here."""
     clone(detector)  # as another fit would
-    text = preprocessor._text
+    text = preprocessor.schema_.text
     row = {name: ["" if name in text else 0.0] for name in preprocessor.columns_}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

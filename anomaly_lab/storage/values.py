@@ -14,6 +14,8 @@ from anomaly_lab.contract import Detector
 from anomaly_lab.detectors import all_detectors
 from anomaly_lab.errors import InputError, ModelFileError
 from anomaly_lab.storage import estimators, networks
+from anomaly_lab.tables.notes import Note
+from anomaly_lab.tables.schema import Schema
 from anomaly_lab.thresholds import POT, Tail, Threshold
 
 _PLAIN = (type(None), bool, int, float, str)
@@ -35,6 +37,10 @@ class Encoder:
             return {"detector": self._detector(value)}
         if isinstance(value, Threshold):
             return {"threshold": _describe_rule(value)}
+        if isinstance(value, Note):
+            return {"note": self.encode(asdict(value), what)}
+        if isinstance(value, Schema):
+            return {"schema": self.encode(value.to_plain(), what)}
         if isinstance(value, pd.DataFrame):
             return {"frame": self._frame(value, what)}
         if networks.is_network(value):
@@ -107,6 +113,8 @@ class Decoder:
             "tuple": lambda items: tuple(self.decode(items)),
             "dict": lambda pairs: {self.decode(key): self.decode(value) for key, value in pairs},
             "frame": self._frame,
+            "schema": lambda columns: Schema.from_plain(self.decode(columns)),
+            "note": lambda fields: Note(**self.decode(fields)),
             "threshold": _make_rule,
             "detector": self._detector,
             "keras": lambda name: networks.decode(self._members[name]),

@@ -7,19 +7,20 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.extremes import refuse_extremes
+from anomaly_lab.extremes import LARGEST, refuse_extremes
 from anomaly_lab.parameters import has_masked
+from anomaly_lab.tables.notes import listed
+from anomaly_lab.tables.noticing import notice
+from anomaly_lab.tables.schema import learn
 
 Impute = str | None  # None or "median"
-_TEXT_KINDS = ("string", "boolean", "categorical")
-_DATE_KINDS = ("date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64")
+MOST_LEVELS = 50  # of a column, that get a feature each
 
 
 class Preprocessor:
@@ -33,42 +34,57 @@ class Preprocessor:
 
     Attributes
     ----------
-    columns_ : list of str
-        The columns of the fitting rows, in their order.
+    schema_ : Schema
+        What the columns of the fitting rows are, in their order.
+    notes_ : tuple of Note
+        What was done to read the fitting rows, and what in them could spoil the figures.
     sources_ : ndarray of shape (k,)
-        For each of the k encoded features, the position in `columns_` of the column it comes from.
+        For each of the k encoded features, the position in `schema_` of the column it comes from.
 
     Notes
     -----
-    A category not seen among the fitting rows becomes zeros in all of its column's features. A
-    column that is constant among the fitting rows is only centred.
+    Of a column with many levels the 50 most frequent get a feature each, and the others one
+    together. A level not seen among the fitting rows becomes zeros in all of its column's features.
+    A column that is constant among the fitting rows is only centred.
     """
 
     def __init__(self, impute: Impute = None):
         self.impute = impute
 
     def fit(self, rows: pd.DataFrame | npt.ArrayLike) -> Self:
-        """Learn means, scales and categories from `rows`, shape (n, d).
+        """Learn what the columns are, means, scales and levels from `rows`, shape (n, d).
 
         Raises
         ------
         InputError
-            Where a column is empty, holds dates, infinities, values of mixed kinds, or missing
+            Where a column cannot be used (see `anomaly_lab.tables.schema.learn`), or holds missing
             values not to be filled.
+        """
+        self.fit_transform(rows)
+        return self
+
+    def fit_transform(self, rows: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Learn from `rows` and return them as numbers, shape (n, k), looking at them once.
+
+        Raises
+        ------
+        InputError
+            As `fit`.
         """
         if self.impute not in (None, "median"):
             raise InputError(f"impute must be None or 'median', got {self.impute!r}.")
         frame = as_frame(rows)
         if frame.empty:
             raise InputError(f"Expected rows and columns to fit on, got shape {frame.shape}.")
-        for name in _valueless(frame):
-            raise InputError(f"Column {name!r} holds no value at all. Drop it.")
-        self.columns_ = list(frame.columns)
-        self._text = [name for name in self.columns_ if _is_text(frame[name])]
-        self._check_values(frame, fitting=True)
-        self._encoder = self._make_encoder().fit(self._plain(frame))
+        learnt = learn(frame)
+        self.schema_ = learnt.schema
+        self.notes_ = (*learnt.notes, *notice(learnt.rows))
+        plain = self._plain(learnt.rows)
+        numbers = plain.drop(columns=self.schema_.text)
+        refuse_extremes(numbers.to_numpy(np.float64), list(numbers.columns), fitting=True)
+        self._encoder = self._make_encoder().fit(plain)
         self.sources_ = self._trace_sources()
-        return self
+        return self._encode(plain)
 
     def transform(self, rows: pd.DataFrame | npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return `rows` as numbers, shape (n, k); columns are matched by name.
@@ -79,14 +95,14 @@ class Preprocessor:
             Where a column is missing, unknown or of another kind, or a value cannot be used.
         """
         frame = as_frame(rows)
-        self._check_columns(frame)
         if not len(frame):
             raise InputError("Expected at least one row, got none.")
-        frame = frame[self.columns_]
-        # Without a value, as in a single row, a column can have come as any type.
-        frame = frame.assign(**dict.fromkeys(_valueless(frame), np.nan))
-        self._check_values(frame)
-        return np.asarray(self._encoder.transform(self._plain(frame)), dtype=np.float64)
+        return self._encode(self._plain(self.schema_.apply(frame)))
+
+    @property
+    def columns_(self) -> list[str]:
+        """The columns of the fitting rows, in their order."""
+        return self.schema_.names
 
     def by_column(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Add up values of the encoded features, shape (n, k), by source column: shape (n, d)."""
@@ -94,75 +110,66 @@ class Preprocessor:
         return values @ one_hot.astype(np.float64)
 
     def _make_encoder(self) -> ColumnTransformer:
-        numbers = [name for name in self.columns_ if name not in self._text]
+        text = self.schema_.text
+        numbers = [name for name in self.columns_ if name not in text]
         scale: Any = StandardScaler()
-        encode: Any = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        encode: Any = OneHotEncoder(
+            handle_unknown="ignore", sparse_output=False, max_categories=MOST_LEVELS + 1
+        )
         if self.impute:
             scale = make_pipeline(SimpleImputer(strategy="median"), scale)
             encode = make_pipeline(SimpleImputer(strategy="most_frequent"), encode)
-        return ColumnTransformer([("number", scale, numbers), ("text", encode, self._text)])
+        return ColumnTransformer([("number", scale, numbers), ("text", encode, text)])
 
     def _trace_sources(self) -> npt.NDArray[np.intp]:
-        numbers = [i for i, name in enumerate(self.columns_) if name not in self._text]
+        text = self.schema_.text
+        numbers = [i for i, name in enumerate(self.columns_) if name not in text]
         widths: list[int] = []
-        if self._text:
+        if text:
             fitted = self._encoder.named_transformers_["text"]
-            one_hot = fitted[-1] if self.impute else fitted
-            widths = [len(categories) for categories in one_hot.categories_]
-        text = np.repeat([self.columns_.index(name) for name in self._text], widths)
-        return np.concatenate([numbers, text]).astype(np.intp)
+            widths = _widths(fitted[-1] if self.impute else fitted)
+        levels = np.repeat([self.columns_.index(name) for name in text], widths)
+        return np.concatenate([numbers, levels]).astype(np.intp)
 
-    def _plain(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give every column a plain NumPy type: float64 for numbers, object for text."""
-        if not self._text:
-            return frame.astype(np.float64)
-        kinds = {name: object if name in self._text else np.float64 for name in frame.columns}
-        plain = frame.astype(kinds)
-        plain[self._text] = plain[self._text].where(frame[self._text].notna(), np.nan)
-        return plain
-
-    def _check_columns(self, frame: pd.DataFrame) -> None:
-        missing = [name for name in self.columns_ if name not in frame.columns]
-        extra = [name for name in frame.columns if name not in self.columns_]
-        if missing or extra:
-            raise InputError(
-                "The columns must be those the model was fitted on (their order is free): "
-                f"missing {missing or 'none'}, unknown {extra or 'none'}. "
-                "Rename, add or drop columns to match."
-            )
-
-    def _check_values(self, frame: pd.DataFrame, fitting: bool = False) -> None:
-        for name, dtype in frame.dtypes.items():
-            if name in self._text or not _is_plain_number(dtype):
-                _check_kind(frame[name], wants_text=name in self._text)
-        numbers = frame.drop(columns=self._text)
-        values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-        infinite = np.isinf(values).sum(axis=0)
-        if infinite.any():
-            raise InputError(
-                f"Expected finite numbers, got infinities in {_counts(numbers.columns, infinite)}. "
-                "Replace them, or drop those rows."
-            )
-        refuse_extremes(values, list(numbers.columns), fitting=fitting)
-        missing = frame.isna().sum().to_numpy()
+    def _plain(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Give numbers the type float64; refuse missing values that are not to be filled in."""
+        missing = rows.isna().sum().to_numpy()
         if missing.any() and self.impute is None:
             raise InputError(
                 f"Expected a value in every cell, got missing values in "
-                f"{_counts(frame.columns, missing)}. Fill them in, drop those rows, or let the "
+                f"{_counts(rows.columns, missing)}. Fill them in, drop those rows, or let the "
                 "model fill them in (impute='median', on the command line --impute median)."
             )
+        if not (text := self.schema_.text):
+            return rows.astype(np.float64)
+        return rows.astype({n: np.float64 for n in rows.columns if n not in text})
+
+    def _encode(self, plain: pd.DataFrame) -> npt.NDArray[np.float64]:
+        encoded = np.asarray(self._encoder.transform(plain), dtype=np.float64)
+        far = ~(np.maximum(encoded.max(axis=0), -encoded.min(axis=0)) <= LARGEST)
+        if far.any():
+            names = [self.columns_[i] for i in sorted(set(self.sources_[far]))]
+            raise InputError(
+                f"Values of {listed(names)} lie too far from those of the fitting rows to be "
+                f"squared: more than {LARGEST:g} standard deviations. Mend or drop those rows."
+            )
+        return encoded
 
 
 def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
     """Return `rows` as a DataFrame; the columns of an array are named x0, x1, ...
 
-    Columns of Python objects get the type of their values, such as numbers.
+    Columns of Python objects get the type of their values, such as numbers. Tables of other
+    libraries, such as polars, are taken by their method ``to_pandas``; what is masked in a masked
+    array is missing.
 
     Raises
     ------
     InputError
         Where `rows` is not a two-dimensional table, or column names are not text or repeat.
     """
+    if hasattr(rows, "to_pandas"):
+        rows = rows.to_pandas()
     if isinstance(rows, pd.DataFrame):
         _check_names(rows.columns)
         # The copy has one block of memory a type, where a table just read has one a column.
@@ -195,43 +202,13 @@ def _check_names(names: pd.Index) -> None:
         raise InputError(f"Column names must differ, these occur more than once: {twice}.")
 
 
-def _valueless(frame: pd.DataFrame) -> list[str]:
-    return list(frame.columns[frame.isna().all()])
-
-
-def _is_plain_number(dtype: Any) -> bool:
-    """Whether a type can hold nothing but real numbers, so that no value need be looked at."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
-
-
-def _is_text(column: pd.Series) -> bool:
-    if _is_plain_number(column.dtype):
-        return False
-    # Of booleans with missing values pandas makes Python objects.
-    boolean = is_bool_dtype(column) or infer_dtype(column, skipna=True) == "boolean"
-    return not (is_numeric_dtype(column) or boolean)
-
-
-def _check_kind(column: pd.Series, *, wants_text: bool) -> None:
-    if column.isna().all():
-        return
-    kind = infer_dtype(column, skipna=True)
-    if pd.api.types.is_datetime64_any_dtype(column) or kind in _DATE_KINDS:
-        raise InputError(
-            f"Column {column.name!r} holds dates, which have no distance by themselves. Drop it, "
-            "or turn it into numbers such as the hour of the day."
-        )
-    if column.dtype.kind == "c" or (column.dtype == object and kind not in _TEXT_KINDS):
-        raise InputError(
-            f"Column {column.name!r} must hold real numbers or text, and holds values of kind "
-            f"{kind!r}. Turn them into numbers (pd.to_numeric) or text (astype(str))."
-        )
-    if _is_text(column) != wants_text:
-        kinds = ("text", "numbers") if wants_text else ("numbers", "text")
-        raise InputError(
-            f"Column {column.name!r} must hold {kinds[0]}, as in the fitting rows, "
-            f"and holds {kinds[1]} ({column.dtype})."
-        )
+def _widths(one_hot: OneHotEncoder) -> list[int]:
+    """Return how many features each column of levels has."""
+    rare = one_hot.infrequent_categories_
+    return [
+        len(levels) - (0 if few is None else len(few) - 1)
+        for levels, few in zip(one_hot.categories_, rare, strict=True)
+    ]
 
 
 def _counts(names: pd.Index, counts: npt.NDArray[np.int64]) -> str:
