@@ -183,7 +183,7 @@ def work(kind: str, seed: int, numbers: Iterable[int]) -> None:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             os.chdir(folder)
             what, action = case.make(Path(folder))
-            print(json.dumps([number, _short(what)]), file=report, flush=True)
+            print(json.dumps([number, short(what)]), file=report, flush=True)
             print(json.dumps([number, *judged(action)]), file=report, flush=True)
             os.chdir(home)
 
@@ -206,8 +206,8 @@ def judged(action: Action) -> tuple[str, str]:
     others = [w for w in seen if w.category not in (UserWarning, ResourceWarning)]
     others = [w for w in others if "accept a copy keyword" not in str(w.message)]  # of Keras
     if ended in (RIGHT, REFUSED) and others:
-        return "warning", f"{others[0].category.__name__}: {others[0].message}"
-    return ended, detail[:2000]
+        return "warning", short(f"{others[0].category.__name__}: {others[0].message}")
+    return ended, short(detail)
 
 
 def _where(error: BaseException) -> str:
@@ -239,7 +239,8 @@ def run_command(arguments: Sequence[str]) -> tuple[int, str]:
     return int(code or 0), printed.buffer.getvalue().decode("utf-8", "replace")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text on one line, without its middle where it is long."""
     text = " ".join(text.split())
     return text if len(text) < 600 else f"{text[:300]} ... {text[-300:]}"
 
@@ -247,15 +248,15 @@ def _short(text: str) -> str:
 def check_said(code: int, text: str, allowed: Sequence[int] = (0, 2)) -> None:
     """Judge a command by its exit code and words; a refusal is raised as one."""
     if "Traceback (most recent call last)" in text:
-        raise Failure("traceback", _short(text))
+        raise Failure("traceback", short(text))
     if "should not happen" in text or "Unexpected " in text:
-        raise Failure("should not happen", _short(text))
+        raise Failure("should not happen", short(text))
     if match := re.search(r"^.*\.py:\d+: \w*Warning.*$", text, re.MULTILINE):
         raise Failure("warning", match[0])
     if code not in allowed:
-        raise Failure("wrong", f"exit code {code}: {_short(text)}")
+        raise Failure("wrong", f"exit code {code}: {short(text)}")
     if code:
-        raise RefusedError(_short(text))
+        raise RefusedError(short(text))
 
 
 def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:

@@ -15,32 +15,25 @@ import weakref
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
 from small_lab import HALF, TWICE, worked, write_lessons
 
 from anomaly_lab import AnomalyModel, cli
+from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.lessons import read, source
 
-from .core import Action, Failure, RefusedError, _short, check_files, check_said, snapshot
+from .core import Action, Failure, RefusedError, check_files, check_said, short, snapshot
 from .parameters import ROWS, pick
 from .tables import csv_of, grid
 
 PATIENCE = 5  # seconds after which a process that a command has started must have ended
 COMPARE = ["compare", "--data", "t.csv", "--label", "y", "-d", "knn", "--seeds", "3"]
 COMPARE += ["--threshold", "mad", "--json", "out.json", "-o", "out.html"]
-GALLERY = [
-    "gallery",
-    "-d",
-    "centroid",
-    "--dataset",
-    "shapes/ring",
-    "--seeds",
-    "1",
-    "--json",
-    "out.json",
-]
+GALLERY = ["gallery", "-d", "centroid", "--dataset", "shapes/ring", "--seeds", "1", "--json"]
+GALLERY += ["out.json"]
 GRADE = ["grade", "class", "--lesson", "07", "--csv", "out.csv", "--seconds", "30"]
 COMMANDS = {"compare": COMPARE, "gallery": [*GALLERY, "--jobs", "1", "--fresh"], "grade": GRADE}
 OUTPUTS = ("out.json", "out.html", "out.csv", "out.anomaly")
@@ -172,7 +165,7 @@ def _try(name: str, fault: str, share: float, real: bool) -> None:
         raise Failure("leftover draft", drafts)
     again, text = _run(name, lambda: None)
     if again:
-        raise Failure("wrong", f"run again it ended with {again}: {_short(text)}")
+        raise Failure("wrong", f"run again it ended with {again}: {short(text)}")
     check_files({Path.cwd() / p: s for p, s in before.items()}, Path.cwd(), outputs)
     if refused:
         raise refused
@@ -207,6 +200,14 @@ def _run(
     return os.waitstatus_to_exitcode(ended[1]), text.decode("utf-8", "replace")
 
 
+def _stream(number: int, mode: str) -> Any:
+    """Open a stream as Python does at its start: None where there is none."""
+    try:
+        return open(number, mode, closefd=False)
+    except OSError:
+        return None
+
+
 def _be_the_command(
     name: str, befalls: Callable[[], None], writer: int, mark: str, real: bool
 ) -> None:
@@ -218,11 +219,10 @@ def _be_the_command(
         os.dup2(writer, 2)
         os.closerange(3, 256)  # what the parent reports to, among others
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ[mark] = "1"
         befalls()
+        sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
         if real:
             os.execv(sys.executable, [sys.executable, "-m", "anomaly_lab", *COMMANDS[name]])
         sys.argv = ["anomaly-lab", *COMMANDS.get(name, [])]
@@ -235,13 +235,12 @@ def _be_the_command(
         if name != "save":  # a function lets it through; a command does not
             traceback.print_exc()
     except BaseException as error:
-        code = 2 if name == "save" and "Cannot write" in str(error) else 1
-        if code == 1:
-            traceback.print_exc()
+        code = 2 if isinstance(error, AnomalyLabError) else 1
+        print(error, file=sys.stderr) if code == 2 else traceback.print_exc()
     try:
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except OSError:
         code = 120  # as Python does
     os._exit(int(code or 0))  # type: ignore[call-overload]

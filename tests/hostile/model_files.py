@@ -1,4 +1,4 @@
-"""Model files, altered: they load and score, or are refused; none crashes, hangs or opens a file."""
+"""Model files, altered: they score or are refused; none crashes, hangs or opens a file."""
 
 from __future__ import annotations
 

@@ -14,82 +14,24 @@ from .parameters import pick
 from .tables import csv_of, grid
 
 NUMBERS = ["0", "-1", "1", "2", "1.5", "1e3", "nan", "inf", "-inf", "1e400", "1e-400", "1e200", ""]
-NUMBERS += [
-    "1000000000",
-    "9" * 13,
-    "9" * 40,
-    " 1",
-    "½",
-    "\uff11",
-    "1_0",
-    "0x10",
-    "true",
-    "--",
-    "1,2",
-]
+NUMBERS += ["1000000000", "9" * 13, "9" * 40, " 1", "½", "\uff11", "1_0", "0x10", "true", "--"]
+NUMBERS += ["1,2"]
 NAMES = ["knn", "KNN", "knn ", "knnn", "../knn", "[red]", "💥", "x" * 5000, "", "\n", "%s", "{0}"]
-NAMES += [
-    "\udcff",
-    "digits",
-    "shapes/ring",
-    "shapes",
-    "/etc/passwd",
-    "knn,pca",
-    "-d",
-    "*",
-    "y",
-    "a",
-]
+NAMES += ["\udcff", "digits", "shapes/ring", "shapes", "/etc/passwd", "knn,pca", "-d", "*", "y"]
+NAMES += ["a"]
 NAMES += [":b:", "\x1b[31m", "ecg5000", "None"]
-RULES = [
-    "quantile:0.5",
-    "quantile",
-    "quantile:1",
-    "quantile:nan",
-    "quantile:",
-    "mad:1e200",
-    "mad:-1",
-]
-RULES += [
-    "meanstd:1e308",
-    "pot:1e-300",
-    "pot:0.5,0.1",
-    "cost:1,10",
-    "cost:1e308,1e308",
-    "bestf:1e200",
-]
-RULES += [
-    "bestf:1e-200",
-    "fixed:1e308",
-    "fixed",
-    "fixed:nan",
-    "mad:1,2,3",
-    ":",
-    "mad:٣",
-    "MAD",
-    "x:1",
-]
+RULES = ["quantile:0.5", "quantile", "quantile:1", "quantile:nan", "quantile:", "mad:1e200"]
+RULES += ["mad:-1"]
+RULES += ["meanstd:1e308", "pot:1e-300", "pot:0.5,0.1", "cost:1,10", "cost:1e308,1e308"]
+RULES += ["bestf:1e200"]
+RULES += ["bestf:1e-200", "fixed:1e308", "fixed", "fixed:nan", "mad:1,2,3", ":", "mad:٣", "MAD"]
+RULES += ["x:1"]
 PATHS = ["t.csv", "./t.csv", "sub/../t.csv", "link.csv", "hard.csv", "sub/link/t.csv", "class", "."]
 PATHS += ["out", "out.html", "old.html", "to-old.html", "sub", "sub/new", "no/such/x", "", " ", "~"]
-PATHS += [
-    "/dev/null",
-    "/dev/full",
-    "/dev/stdin",
-    "/proc/self/mem",
-    "pipe",
-    "x" * 300,
-    "a\nb",
-    "\udcff",
-]
-PATHS += [
-    "~nouser/x",
-    "gone.csv",
-    "loop",
-    "class/al.ipynb",
-    "class/al/07.ipynb",
-    "class/new.csv",
-    "...",
-]
+PATHS += ["/dev/null", "/dev/full", "/dev/stdin", "/proc/self/mem", "pipe", "x" * 300, "a\nb"]
+PATHS += ["\udcff"]
+PATHS += ["~nouser/x", "gone.csv", "loop", "class/al.ipynb", "class/al/07.ipynb", "class/new.csv"]
+PATHS += ["..."]
 PATHS += ["a/" * 2000 + "x", "t.csv/x", "[red]", "😀.json", "T.CSV", "t.csv ", "-", "out.html"]
 
 Options = dict[str, Sequence[str]]
@@ -139,17 +81,16 @@ COMMANDS: list[tuple[Sequence[str], Options, Sequence[str]]] = [
     (("check",), {"--folder": PATHS, "--seconds": NUMBERS, "--memory": NUMBERS}, ()),
 ]
 # With one argument, and perhaps a second.
-ARGUMENTS: list[tuple[Sequence[str], Sequence[str]]] = [
-    (("datasets", "show"), NAMES),
-    (("datasets", "fetch"), NAMES),
-    (("detectors", "show"), NAMES),
-    (("detectors", "check"), [*PATHS, *NAMES, "t.csv:X", "t.csv:", ":X", "a:b:c", "os:path"]),
-    (("detectors", "new"), [*NAMES, "class", "import", "my_method", "sklearn", "1a", "a-b"]),
-    (("compare",), NAMES),
-    (("grade",), PATHS),
-    (("check",), [*NUMBERS, *NAMES]),
-    ((), NAMES),
+ARGUMENTS: list[tuple[Sequence[str], Sequence[str]]] = [(("datasets", "show"), NAMES)]
+ARGUMENTS += [(("datasets", "fetch"), NAMES), (("detectors", "show"), NAMES)]
+ARGUMENTS += [
+    (("detectors", "check"), [*PATHS, *NAMES, "t.csv:X", "t.csv:", ":X", "a:b:c", "os:path"])
 ]
+ARGUMENTS += [
+    (("detectors", "new"), [*NAMES, "class", "import", "my_method", "sklearn", "1a", "a-b"])
+]
+ARGUMENTS += [(("compare",), NAMES), (("grade",), PATHS), (("check",), [*NUMBERS, *NAMES])]
+ARGUMENTS += [((), NAMES)]
 
 
 def lay(folder: Path) -> None:

@@ -53,7 +53,7 @@ def make(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
 
 
 def draw_detector(rng: np.random.Generator, networks: float) -> Any:
-    """Draw a detector that is quick to fit; one with a network at this rate only, since it is slow."""
+    """Draw a detector, quick to fit; one with a network at this rate only, since it is slow."""
     kinds = {name: kind() for name, kind in all_detectors().items() if kind().get_params()}
     slow = {name for name, detector in kinds.items() if "epochs" in detector.get_params()}
     chosen = kinds[pick(rng, sorted(slow if rng.random() < networks else set(kinds) - slow))]

@@ -69,29 +69,13 @@ LYING = [
     "import sys; sys.modules['__main__'].judge = c.judge",
     "def check(*a, **k): return 'right'\ncheck_1 = check_2 = check",
 ]
-BAD_FILES = [
-    b"",
-    b"{}",
-    b"[]",
-    b"null",
-    b"[" * 100_000,
-    b"\xff\xfe\x00",
-    b'{"cells": 5}',
-    b"1" * 9999,
-]
+BAD_FILES = [b"", b"{}", b"[]", b"null", b"[" * 100_000, b"\xff\xfe\x00", b'{"cells": 5}']
+BAD_FILES += [b"1" * 9999]
 BAD_FILES += [b'{"cells": [{"cell_type": "code", "source": [1]}], "metadata": null, "nbformat": 4}']
-BAD_FILES += [
-    b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 1}',
-    b'{"nbformat": 1e999}',
-]
-NAMES = [
-    b"b\nc.ipynb",
-    b"\xff.ipynb",
-    b"=cmd.ipynb",
-    b"-x.ipynb",
-    b"b" * 240 + b".ipynb",
-    b"[red].ipynb",
-]
+BAD_FILES += [b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 1}']
+BAD_FILES += [b'{"nbformat": 1e999}']
+NAMES = [b"b\nc.ipynb", b"\xff.ipynb", b"=cmd.ipynb", b"-x.ipynb", b"b" * 240 + b".ipynb"]
+NAMES += [b"[red].ipynb"]
 STATES = {"right", "wrong", "not done", "error", "too slow", "not handed in"}
 
 
@@ -132,17 +116,8 @@ def make(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
     return " | ".join(said), lambda: _grade(folder, most, mark)
 
 
-LINKS = [
-    "al.ipynb",
-    "absolute",
-    "/dev/zero",
-    "/dev/stdin",
-    "nowhere",
-    "itself",
-    "pipe",
-    "..",
-    "lesson",
-]
+LINKS = ["al.ipynb", "absolute", "/dev/zero", "/dev/stdin", "nowhere", "itself", "pipe", ".."]
+LINKS += ["lesson"]
 
 
 def _link(path: Path, to: str, lessons: Path) -> None:

@@ -20,45 +20,13 @@ Rng = np.random.Generator
 ROWS, ANOMALIES = 40, 8
 
 SPELLED = ["1,5", "1.234,5", "1,234.5", "1 000", "1\u00a0000", "1'000", "50%", "€5", "$1", "5 kg"]
-SPELLED += [
-    "\u22123",
-    "+3",
-    "1e3",
-    "1E400",
-    "-1e400",
-    "1e308",
-    "1e-320",
-    "0x10",
-    "1_0",
-    "007",
-    "-0",
-]
+SPELLED += ["\u22123", "+3", "1e3", "1E400", "-1e400", "1e308", "1e-320", "0x10", "1_0", "007"]
+SPELLED += ["-0"]
 SPELLED += ["inf", "-Infinity", "nan", "9" * 30, "9" * 400, "9007199254740993", "½", "٣", "1.2.3"]
-SPELLED += [
-    "2026-01-01",
-    "12:30",
-    "true",
-    "FALSE",
-    "yes",
-    "=1+1",
-    "-999",
-    "3.4e38",
-    "1.8e308",
-    "1j",
-]
-SPELLED += [
-    "text",
-    "a,b",
-    'a"b',
-    "a\nb",
-    "[red]x[/]",
-    "<script>",
-    "{}",
-    "%s",
-    "💥",
-    "\x00",
-    "\x1b[2J",
-]
+SPELLED += ["2026-01-01", "12:30", "true", "FALSE", "yes", "=1+1", "-999", "3.4e38", "1.8e308"]
+SPELLED += ["1j"]
+SPELLED += ["text", "a,b", 'a"b', "a\nb", "[red]x[/]", "<script>", "{}", "%s", "💥", "\x00"]
+SPELLED += ["\x1b[2J"]
 SPELLED += ["x" * 5000, " 1 ", "\ufeff1", "\u200b", "1;2", "1\t2"]
 MARKERS = ["", " ", "?", "-", "--", ".", "n/a", "NA", "N/A", "#N/A", "#DIV/0!", "NULL", "null"]
 MARKERS += ["None", "nan", "NaN", "-nan", "missing", "\\N", "<NA>", "*"]
@@ -67,44 +35,17 @@ NAMES += ["__class__", "0", "1.5", "index", "id", "=cmd", "\u202e", "\x00", "{0}
 # Normal and anomalous, spelled. Those that are distinct are one number where read as floats.
 LABELS = [("0.0", "1.0"), ("0", "1e0"), ("False", "True"), ("false", "TRUE"), ("no", "yes")]
 LABELS += [("normal", "attack"), ("1", "2"), ("", "1"), ("0", "1 "), ("NA", "x"), ("1", "0")]
-LABELS += [
-    ("0", "-1"),
-    ("inf", "nan"),
-    ("\u0660", "\u0661"),
-    ("0", "1,0"),
-    ("a", "A"),
-    ("00", "0"),
-    ("1", "01"),
-]
+LABELS += [("0", "-1"), ("inf", "nan"), ("\u0660", "\u0661"), ("0", "1,0"), ("a", "A"), ("00", "0")]
+LABELS += [("1", "01")]
 DISTINCT = [("9007199254740992", "9007199254740993"), ("12000", "12e3"), ("10", "1_0")]
-JUNK = [
-    b"",
-    b"\n",
-    b",",
-    b"\x00" * 100,
-    b"a,b,y",
-    b"\xff\xfe",
-    b"PK\x03\x04" + b"\0" * 50,
-    b"\r" * 9,
-]
+JUNK = [b"", b"\n", b",", b"\x00" * 100, b"a,b,y", b"\xff\xfe", b"PK\x03\x04" + b"\0" * 50]
+JUNK += [b"\r" * 9]
 JUNK += [b'{"a": [1, 2], "y": [0, 1]}', b'[{"a": 1, "y": 0}]', b"<!doctype html><html><table>"]
-JUNK += [
-    b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
-    b"PAR1" + b"\0" * 20 + b"PAR1",
-    b"\x1f\x8b\x08",
-    b"#!/bin/sh\n",
-]
+JUNK += [b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"PAR1" + b"\0" * 20 + b"PAR1", b"\x1f\x8b\x08"]
+JUNK += [b"#!/bin/sh\n"]
 JUNK += [b"%PDF-1.7\n", b"y\n" + b"0\n" * 40, b'"' * 999, b"a,y\n" + b'"1,0\n' * 40, b"\x7fELF"]
-ENCODINGS = [
-    "utf-8-sig",
-    "utf-16",
-    "utf-16-le",
-    "utf-32",
-    "latin-1",
-    "cp1252",
-    "cp500",
-    "shift_jis",
-]
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "cp500"]
+ENCODINGS += ["shift_jis"]
 
 
 def grid(rng: Rng) -> Grid:
@@ -224,8 +165,9 @@ def make(rng: Rng, folder: Path) -> tuple[str, Action]:
         normal, other = pair = pick(rng, LABELS + DISTINCT)
         for row in table[1:]:
             row[-1] = other if row[-1] == "1" else normal
-        options += ["--normal", normal] if rng.random() < 0.8 else []
-        said, anomalies, data = [f"labels {normal!r} and {other!r}"], ANOMALIES, csv_of(table)
+        said, data = [f"labels {normal!r} and {other!r}"], csv_of(table)
+        if rng.random() < 0.8:
+            options, anomalies = [*options, "--normal", normal], ANOMALIES
         name, distinct = "t.csv", pair in DISTINCT
     elif rng.random() < 0.1:
         name, data = "t.parquet", _parquet(table, rng)
