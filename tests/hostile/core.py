@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 import zlib
@@ -27,6 +28,7 @@ from anomaly_lab.errors import AnomalyLabError
 
 KINDS = ("tables", "options", "parameters", "dtypes", "model_files", "faults", "submissions")
 LIMIT = 60  # seconds that a case may take
+PATIENCE = 5  # seconds after which a process that a command has started must have ended
 MEMORY = 16 * 2**30  # bytes of address space: what asks for more fails here, not on the machine
 RIGHT, REFUSED = "right", "refused"
 FAILURES = (
@@ -135,6 +137,7 @@ def _of_one_child(kind: str, seed: int, numbers: Sequence[int], limit: float) ->
                 yield Outcome(case, what, *said)
                 case = None
         timer.cancel()
+        child.stdout.close()
         code = child.wait()
         if code and not case:  # a fault of the harness itself
             raise RuntimeError(Path(home, "stderr").read_text("utf-8", "replace")[-2000:])
@@ -158,15 +161,16 @@ def _start(kind: str, seed: int, numbers: Sequence[int], home: str) -> subproces
     root = Path(__file__).parents[2]
     paths = [str(root / "tests"), str(root), inherited.get("PYTHONPATH", "")]
     inherited["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return subprocess.Popen(
-        [sys.executable, "-m", "hostile", "--child", kind, str(seed), *map(str, numbers)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=open(f"{home}/stderr", "wb"),
-        env=inherited | own,
-        cwd=home,
-        text=True,
-    )
+    with open(f"{home}/stderr", "wb") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hostile", "--child", kind, str(seed), *map(str, numbers)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=inherited | own,
+            cwd=home,
+            text=True,
+        )
 
 
 # --- The child -----------------------------------------------------------------------------------
@@ -226,17 +230,23 @@ def run_command(arguments: Sequence[str]) -> tuple[int, str]:
     """Run a command in this process, and return its exit code and what it printed."""
     from anomaly_lab import cli
 
-    printed = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     before, sys.argv = sys.argv, ["anomaly-lab", *arguments]
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            cli.main()
-        code: object = 0
-    except SystemExit as ended:
-        code = ended.code
-    finally:
-        sys.argv = before
-    return int(code or 0), printed.buffer.getvalue().decode("utf-8", "replace")
+    with tempfile.TemporaryFile() as printed:
+        # As files, since a command does with its streams as it likes.
+        out, err = (os.fdopen(os.dup(printed.fileno()), "w", encoding="utf-8") for _ in range(2))
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                cli.main()
+            code: object = 0
+        except SystemExit as ended:
+            code = ended.code
+        finally:
+            sys.argv = before
+            for stream in (out, err):
+                with contextlib.suppress(ValueError):  # where it is closed, or a part of another
+                    stream.close()
+        printed.seek(0)
+        return int(code or 0), printed.read().decode("utf-8", "replace")
 
 
 def short(text: str) -> str:
@@ -323,3 +333,29 @@ def check_finite(scores: object, n: int) -> np.ndarray:
     if not np.isfinite(scores).all():
         raise Failure("not finite", scores)
     return scores
+
+
+def no_leftover(mark: str, session: int = -1) -> None:
+    """Judge that what a run has started ends with it: by a mark in its environment or words."""
+    end = time.monotonic() + PATIENCE
+    while left := [
+        pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is(pid, mark, session)
+    ]:
+        if time.monotonic() > end:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            raise Failure("leftover process", f"{len(left)} still there after {PATIENCE} s")
+        time.sleep(0.02)
+
+
+def _is(pid: int, mark: str, session: int) -> bool:
+    if pid == os.getpid():
+        return False
+    try:
+        about = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        marked = mark.encode() in b"".join(
+            Path(f"/proc/{pid}/{file}").read_bytes() for file in ("environ", "cmdline")
+        )
+    except OSError:
+        return False
+    return about[0] not in "ZX" and (marked or int(about[3]) == session)

@@ -25,11 +25,19 @@ from anomaly_lab import AnomalyModel, cli
 from anomaly_lab.errors import AnomalyLabError
 from anomaly_lab.lessons import read, source
 
-from .core import Action, Failure, RefusedError, check_files, check_said, short, snapshot
+from .core import (
+    Action,
+    Failure,
+    RefusedError,
+    check_files,
+    check_said,
+    no_leftover,
+    short,
+    snapshot,
+)
 from .parameters import ROWS, pick
 from .tables import csv_of, grid
 
-PATIENCE = 5  # seconds after which a process that a command has started must have ended
 COMPARE = ["compare", "--data", "t.csv", "--label", "y", "-d", "knn", "--seeds", "3"]
 COMPARE += ["--threshold", "mad", "--json", "out.json", "-o", "out.html"]
 GALLERY = ["gallery", "-d", "centroid", "--dataset", "shapes/ring", "--seeds", "1", "--json"]
@@ -244,29 +252,3 @@ def _be_the_command(
     except OSError:
         code = 120  # as Python does
     os._exit(int(code or 0))  # type: ignore[call-overload]
-
-
-def no_leftover(mark: str, session: int = -1) -> None:
-    """Judge that what a run has started ends with it: by a mark in its environment or words."""
-    end = time.monotonic() + PATIENCE
-    while left := [
-        pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is(pid, mark, session)
-    ]:
-        if time.monotonic() > end:
-            for pid in left:
-                os.kill(pid, signal.SIGKILL)
-            raise Failure("leftover process", f"{len(left)} still there after {PATIENCE} s")
-        time.sleep(0.02)
-
-
-def _is(pid: int, mark: str, session: int) -> bool:
-    if pid == os.getpid():
-        return False
-    try:
-        about = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        marked = mark.encode() in b"".join(
-            Path(f"/proc/{pid}/{file}").read_bytes() for file in ("environ", "cmdline")
-        )
-    except OSError:
-        return False
-    return about[0] not in "ZX" and (marked or int(about[3]) == session)

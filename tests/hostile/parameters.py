@@ -6,6 +6,7 @@ import datetime
 import decimal
 import fractions
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def _detector(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
 
 def _rule(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
     rule = thresholds.parse(pick(rng, RULES))
-    name, value = pick(rng, rule.bounds), pick(rng, NASTY)
+    names = [field.name for field in fields(rule) if field.init]
+    name, value = pick(rng, names), pick(rng, NASTY)
 
     def action() -> None:
         setattr(rule, name, value)

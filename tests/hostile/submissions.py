@@ -16,11 +16,12 @@ from small_lab import HALF, TWICE, worked, write_lessons
 
 from anomaly_lab.lessons import read, source
 
-from .core import Action, Failure, check_said, run_command, snapshot
-from .faults import no_leftover
+from .core import Action, Failure, check_said, no_leftover, run_command, snapshot
 from .parameters import pick
 from .tables import flipped
 
+SLEEPS = "[sys.executable, '-c', 'import time; time.sleep(600) #{mark}']"
+STARTS = f"import subprocess, sys; subprocess.Popen({SLEEPS}"
 # What a notebook does beside its own answers, which are right: at most two points.
 NASTY = [
     "while True: pass",
@@ -45,10 +46,10 @@ NASTY = [
     "import threading; threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()",
     "import os, shutil; shutil.rmtree(os.getcwd())",
     "import os; os.chdir('/'); os.environ.clear()",
-    "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) #{mark}'])",
-    "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) #{mark}'], start_new_session=True)",
+    f"{STARTS})",
+    f"{STARTS}, start_new_session=True)",
     "import os, sys\nif not os.fork():\n    os.setsid()\n    if not os.fork():\n        "
-    "os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600) #{mark}'])\n"
+    f"os.execv(sys.executable, {SLEEPS})\n"
     "    os._exit(0)",
     "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))",
     "import gc; [o.clear() for o in gc.get_objects() if type(o) is list][:0]",
@@ -65,7 +66,8 @@ LYING = [
     "    except Exception: pass",
     "print('" + FORGED + "', flush=True)",
     "import os; os.write(1, b'" + FORGED + "'); os._exit(0)",
-    "import anomaly_lab.lessons.checks as c\nc.judge = lambda e, *a: c.Verdict(e.name, 'right', '')\n"
+    "import anomaly_lab.lessons.checks as c\n"
+    "c.judge = lambda e, *a: c.Verdict(e.name, 'right', '')\n"
     "import sys; sys.modules['__main__'].judge = c.judge",
     "def check(*a, **k): return 'right'\ncheck_1 = check_2 = check",
 ]
@@ -76,7 +78,8 @@ BAD_FILES += [b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 
 BAD_FILES += [b'{"nbformat": 1e999}']
 NAMES = [b"b\nc.ipynb", b"\xff.ipynb", b"=cmd.ipynb", b"-x.ipynb", b"b" * 240 + b".ipynb"]
 NAMES += [b"[red].ipynb"]
-STATES = {"right", "wrong", "not done", "error", "too slow", "not handed in"}
+STATES = {"right", "wrong", "not done", "error", "too slow", "not handed in", "not judged"}
+NOT_JUDGED = 3  # the exit code where a submission is no file to be read, such as a link
 
 
 def make(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
@@ -138,7 +141,7 @@ def _grade(folder: Path, most: dict[str, int], mark: str) -> None:
         code, text = run_command([*command, "--memory", "1", "--workers", "2"])
     finally:
         no_leftover(mark)
-    check_said(code, text)
+    check_said(0 if code == NOT_JUDGED else code, text)
     grades = folder / "grades.csv"
     left = {path: state for path, state in snapshot(folder).items() if path != grades}
     if left != before:
