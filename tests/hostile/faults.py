@@ -221,8 +221,8 @@ def _be_the_command(
 ) -> None:
     """In the forked process: suffer the fault, run the command, and end as Python would."""
     code: object = 1
-    weakref.finalize._registry.clear()  # the parent's temporary folders are not to go at the end
     try:
+        weakref.finalize._registry.clear()  # the parent's temporary folders are to stay
         os.setsid()
         os.dup2(writer, 2)
         os.closerange(3, 256)  # what the parent reports to, among others
@@ -230,25 +230,34 @@ def _be_the_command(
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ[mark] = "1"
         befalls()
-        sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
         if real:
             os.execv(sys.executable, [sys.executable, "-m", "anomaly_lab", *COMMANDS[name]])
+        sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
         sys.argv = ["anomaly-lab", *COMMANDS.get(name, [])]
-        _save() if name == "save" else cli.main()
-        code = 0
-    except SystemExit as ended:
-        code = ended.code
-    except KeyboardInterrupt:
-        code = 130
-        if name != "save":  # a function lets it through; a command does not
-            traceback.print_exc()
-    except BaseException as error:
-        code = 2 if isinstance(error, AnomalyLabError) else 1
-        print(error, file=sys.stderr) if code == 2 else traceback.print_exc()
-    try:
+        code = _code(_save if name == "save" else cli.main)
         atexit._run_exitfuncs()
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
     except OSError:
-        code = 120  # as Python does
-    os._exit(int(code or 0))  # type: ignore[call-overload]
+        code = 120  # as Python ends where it cannot write what is left
+    finally:
+        os._exit(int(code or 0))
+
+
+def _code(run: Callable[[], None]) -> object:
+    """Run it, and return the exit code; say what it raises, as Python does."""
+    try:
+        run()
+        return 0
+    except SystemExit as ended:
+        return ended.code
+    except KeyboardInterrupt:
+        if run is not _save:  # a function lets it through; a command does not
+            traceback.print_exc()
+        return 130
+    except AnomalyLabError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BaseException:
+        traceback.print_exc()
+        return 1
