@@ -158,7 +158,7 @@ def _try(name: str, fault: str, share: float, real: bool) -> None:
     outputs = [Path.cwd() / output for output in OUTPUTS]
     befalls = {**FAULTS, **AT_START}.get(fault, lambda: None)
     code, text = _run(name, befalls, real=real, end=SIGNALS.get(fault), after=seconds)
-    ended = {-SIGNALS[fault], 128 + SIGNALS[fault]} if fault in SIGNALS else {1, 74, 141}
+    ended = {-SIGNALS[fault], 128 + SIGNALS[fault]} if fault in SIGNALS else {1, 141}
     refused = None
     try:
         check_said(0 if code in ended else code, text)

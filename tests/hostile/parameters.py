@@ -33,7 +33,11 @@ NASTY += [range(3), iter([1]), int, pd.NA, np.array([]), np.array(1.0), np.array
 NASTY += [np.int8(1), np.float32(0.5), np.bool_(True), np.str_("knn"), np.datetime64("2026")]
 NASTY += [decimal.Decimal("0.5"), fractions.Fraction(1, 2), Path("knn"), Path(), ROWS, LABELS]
 NASTY += [pd.DataFrame(ROWS), pd.Series([1, 2]), [10**400], "1" * 400, (0.1, 1e308), (-1, 0.5)]
-QUICK = {"epochs": 1, "detectors": ["knn", "centroid"]}  # where a detector has such a parameter
+QUICK = {
+    "epochs": 1,
+    "n_estimators": 10,
+    "detectors": ["knn", "centroid"],
+}  # where a detector has such a parameter
 RULES = ["fixed:1", "quantile:0.5", "meanstd:3", "mad:3", "pot:0.01,0.5", "cost:1,10", "bestf:1"]
 
 

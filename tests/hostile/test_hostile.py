@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[2]
 # In parts, so that workers can share them. They are the first of those that
 # ``python -m tests.hostile`` tries, under the same numbers.
 PARTS = [
-    ("tables", range(300)),
-    ("options", range(120)),
-    ("parameters", range(220)),
-    ("dtypes", range(200)),
-    ("model_files", range(150)),
-    ("faults", range(10)),
-    ("submissions", range(4)),
+    ("tables", range(350)),
+    ("options", range(80)),
+    ("parameters", range(260)),
+    ("dtypes", range(260)),
+    ("model_files", range(50)),
+    ("faults", range(6)),
+    ("submissions", range(3)),
 ]
 
 
