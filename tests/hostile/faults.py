@@ -233,6 +233,7 @@ def _be_the_command(
         if real:
             os.execv(sys.executable, [sys.executable, "-m", "anomaly_lab", *COMMANDS[name]])
         sys.stdin, sys.stdout, sys.stderr = _stream(0, "r"), _stream(1, "w"), _stream(2, "w")
+        sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # as Python holds them
         sys.argv = ["anomaly-lab", *COMMANDS.get(name, [])]
         code = _code(_save if name == "save" else cli.main)
         atexit._run_exitfuncs()
