@@ -13,8 +13,8 @@ from anomaly_lab import AnomalyModel
 
 from . import options
 from .core import Action, Failure, check_finite
+from .models import mutated
 from .parameters import ROWS, pick
-from .tables import flipped
 
 FRAME = pd.DataFrame(ROWS, columns=list("abc")).assign(shop=["food", "fuel"] * 20)
 FAST = ["knn", "isolation_forest", "pca", "centroid", "lof", "empirical_tail"]
@@ -34,11 +34,6 @@ def _saved(detector: str) -> tuple[bytes, AnomalyModel]:
         model.detector_.set_params(epochs=1)
     model.save("saved.anomaly")
     return Path("saved.anomaly").read_bytes(), model
-
-
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """Alter the bytes of a file."""
-    return data[: rng.integers(len(data))] if rng.random() < 0.1 else flipped(data, rng, 4)
 
 
 def make(rng: np.random.Generator, folder: Path) -> tuple[str, Action]:
