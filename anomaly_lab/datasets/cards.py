@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anomaly_lab.errors import UnknownNameError
+from anomaly_lab.parameters import checked
 
 KINDS = ("bundled", "simulated", "download")
 
@@ -108,6 +109,7 @@ def names() -> list[str]:
     return list(_catalogue())
 
 
+@checked
 def card(name: str) -> DatasetCard:
     """Return the card of a data set.
 

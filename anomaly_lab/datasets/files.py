@@ -11,6 +11,7 @@ import pooch
 
 from anomaly_lab.datasets.dataset import Dataset
 from anomaly_lab.errors import InputError, hint
+from anomaly_lab.parameters import checked
 from anomaly_lab.paths import located
 from anomaly_lab.tables.kinds import suffix
 from anomaly_lab.tables.labels import labels
@@ -20,6 +21,7 @@ from anomaly_lab.tables.reading import How, read
 from anomaly_lab.tables.schema import learn
 
 
+@checked
 def read_table(
     path: str | PathLike[str],
     *,
@@ -71,10 +73,6 @@ def read_table(
     InputError
         If the file, its label or a feature cannot be used; the message says what to do.
     """
-    if not isinstance(path, str | PathLike):
-        raise InputError(f"path should be that of a file, got {path!r}.")
-    if not isinstance(label, str):
-        raise InputError(f"label should be the name of a column, as text, got {label!r}.")
     path = located(path)
     drop = [drop] if isinstance(drop, str) else list(drop)
     how = How.checked(sep, decimal, encoding, missing, header)

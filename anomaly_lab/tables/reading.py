@@ -52,16 +52,13 @@ class How:
         header: bool,
     ) -> Self:
         """Return it after a look at each option; `InputError` says what is expected."""
-        sep = {"\\t": "\t", "tab": "\t"}.get(sep, sep) if isinstance(sep, str) else sep
-        one = isinstance(sep, str) and len(sep) == 1 and sep.isascii() and sep not in '"\r\n\0'
-        if sep is not None and not one:
+        sep = {"\\t": "\t", "tab": "\t"}.get(sep, sep) if sep is not None else None
+        if sep is not None and not (len(sep) == 1 and sep.isascii() and sep not in '"\r\n\0'):
             raise InputError(f"sep should be one character, such as ';' or '\\t', got {sep!r}.")
         if decimal not in (None, ".", ","):
             raise InputError(f"decimal should be '.' or ',', got {decimal!r}.")
         if sep is not None and sep == decimal:
             raise InputError(f"sep and decimal are both {sep!r}; columns need another separator.")
-        if encoding is not None and not isinstance(encoding, str):
-            raise InputError(f"encoding should be a name such as 'cp1252', got {encoding!r}.")
         alone = isinstance(missing, str | int | float)
         words = [missing] if alone else list(missing or ())  # type: ignore[arg-type]
         return cls(sep, decimal, encoding, tuple(map(str, words)), bool(header))
