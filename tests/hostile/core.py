@@ -127,6 +127,7 @@ def _of_one_child(kind: str, seed: int, numbers: Sequence[int], limit: float) ->
             child.kill()
 
         case, what, timer = None, "", Timer(0, lambda: None)
+        left = list(numbers)
         for line in child.stdout:
             timer.cancel()
             number, *said = json.loads(line)
@@ -136,9 +137,12 @@ def _of_one_child(kind: str, seed: int, numbers: Sequence[int], limit: float) ->
             else:
                 yield Outcome(case, what, *said)
                 case = None
+                left.remove(number)
         timer.cancel()
         child.stdout.close()
         code = child.wait()
+        if code < 0 and left and not case:  # what prepares a case calls the package, too
+            case, what = Case(kind, seed, left[0]), "while it was prepared"
         if code and not case:  # a fault of the harness itself
             raise RuntimeError(Path(home, "stderr").read_text("utf-8", "replace")[-2000:])
         if case:
