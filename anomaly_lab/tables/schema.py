@@ -71,7 +71,7 @@ class Column:
         found = _family(values)
         if found in ("mixed", "text") and not self.text:
             values, odd = _spelled(values, self.spelling)
-            if odd.any():
+            if len(odd):
                 raise InputError(self._expected(f"text: {_cells(odd, where)}"))
         elif (found == "text") != self.text or found not in ("number", "text"):
             raise InputError(self._expected({"number": "numbers"}.get(found, found)))
