@@ -213,11 +213,14 @@ def _refuse_no_numbers(X: Any) -> None:
             "them in, drop those rows, or let AnomalyModel(impute='median') do so."
         )
     kinds = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))
-    if any(getattr(kind, "kind", "") in ("m", "M") for kind in kinds):
+    found = {getattr(kind, "kind", "") for kind in kinds}
+    if found & {"m", "M"}:
         raise InputError(
             "Expected numbers; input X holds dates or durations, which have no distance by "
             "themselves. Turn them into numbers, such as the hour of the day."
         )
+    if "V" in found:
+        raise InputError("Expected numbers; input X holds raw bytes (NumPy's void). Decode them.")
     if hasattr(X, "isna"):
         _refuse_missing(X)
 

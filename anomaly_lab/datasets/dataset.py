@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anomaly_lab.datasets.cards import DatasetCard
 from anomaly_lab.errors import InputError
+from anomaly_lab.parameters import has_masked
 from anomaly_lab.tables.notes import Note
 
 RowsAndLabels = tuple[pd.DataFrame, NDArray[np.int8]]  # features (n, d); labels (n,), 1 = anomaly
@@ -114,6 +115,6 @@ def _checked_labels(name: str, y: ArrayLike, n_rows: int) -> NDArray[np.int8]:
     labels = np.asarray(y)
     if labels.shape != (n_rows,):
         raise InputError(f"{name}: expected {n_rows} labels in one dimension, got {labels.shape}.")
-    if not np.isin(labels, (0, 1)).all():
+    if has_masked(y) or labels.dtype.kind not in "biufO" or not np.isin(labels, (0, 1)).all():
         raise InputError(f"{name}: labels should be 1 (anomaly) or 0 (normal), nothing else.")
     return labels.astype(np.int8)

@@ -173,7 +173,7 @@ def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
     if isinstance(rows, pd.DataFrame):
         _check_names(rows.columns)
         # The copy has one block of memory a type, where a table just read has one a column.
-        return rows.infer_objects().copy()
+        return _typed(rows).copy()
     if isinstance(rows, np.ma.MaskedArray):
         rows = np.ma.filled(rows.astype(object), np.nan)  # a masked value is a missing one
     if has_masked(rows):
@@ -188,7 +188,18 @@ def as_frame(rows: pd.DataFrame | npt.ArrayLike) -> pd.DataFrame:
             "Wrap a single row in a list: [[...]]."
         )
     names = [f"x{i}" for i in range(array.shape[1])]
-    return pd.DataFrame(array, columns=names).infer_objects()
+    return _typed(pd.DataFrame(array, columns=names))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give columns of Python objects the type of their values; raw bytes are nothing to use."""
+    raw = [name for name, dtype in frame.dtypes.items() if dtype.kind == "V"]
+    if raw:
+        raise InputError(
+            f"Expected numbers or text; the columns {raw} hold raw bytes (NumPy's void). Decode "
+            "them first."
+        )
+    return frame.infer_objects()
 
 
 def _check_names(names: pd.Index) -> None:
