@@ -851,3 +851,12 @@ def test_every_row_of_the_page(write, row):
 
 def test_every_row_of_the_page_has_its_check():
     assert rows_of_the_page() == list(ROWS)
+
+
+def test_a_truth_word_among_numbers_is_named_and_no_number():
+    frame = pd.DataFrame({"a": [*map(str, range(30)), "FALSE"]})
+    with pytest.raises(InputError, match=r"'a' \(numbers, but for 'FALSE' \(row 30\)\)"):
+        AnomalyModel("centroid").fit(frame)
+    fitted = AnomalyModel("centroid").fit(frame[:30])
+    with pytest.raises(InputError, match="'FALSE'"):
+        fitted.anomaly_score(frame[29:])

@@ -20,7 +20,7 @@ from pandas.api.types import infer_dtype, is_complex_dtype, is_extension_array_d
 from anomaly_lab.errors import InputError
 from anomaly_lab.extremes import LARGEST
 from anomaly_lab.tables.notes import Note, Where, listed, places, quoted, rows_at, way_out
-from anomaly_lab.tables.spelling import MARKERS, PLAIN, Decision, Spelling, decide, is_marker
+from anomaly_lab.tables.spelling import MARKERS, PLAIN, Decision, Spelling, decide
 
 KINDS = ("number", "yes/no", "category", "constant")
 
@@ -28,7 +28,6 @@ _DATE = re.compile(r"\d+[-/.]\d+[-/.]\d+|\d:\d\d|\d{4}-\d\d|[A-Za-z]{3,9}\.?,? \
 _DATE_TYPES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 _NUMBER_TYPES = ("boolean", "decimal", "integer", "floating", "mixed-integer-float")
 _MIXED_TYPES = ("mixed", "mixed-integer")
-_TRUTH = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
@@ -257,10 +256,7 @@ class _Look:
                 self.reason = "categories of several types, such as numbers and text"
             return
         counts = _texts(values).value_counts(sort=False).to_dict()
-        if set(map(str.lower, counts)) - MARKERS <= set(_TRUTH):
-            decision: Decision | None = Decision(PLAIN, missing=_markers(counts))
-        else:
-            decision = decide(counts, decimal)
+        decision = decide(counts, decimal)
         if decision and len(counts) > len(decision.missing):
             self._spelled(decision)
         elif mixed:
@@ -384,7 +380,7 @@ def _texts(values: pd.Series) -> pd.Series:
 def _spelled(values: pd.Series, spelling: Spelling) -> tuple[pd.Series, pd.Series]:
     """Return texts as numbers, and those texts that are none."""
     texts = _texts(values)
-    words = {text: _TRUTH.get(text.lower(), spelling.value(text)) for text in texts.unique()}
+    words = {text: spelling.value(text) for text in texts.unique()}
     odd = [text for text, number in words.items() if number is None]
     numbers = texts.map(words).astype(np.float64).reindex(values.index)
     return numbers, texts[texts.isin(odd)]
@@ -427,10 +423,6 @@ def _reads_as_dates(texts: list[str]) -> bool:
         warnings.simplefilter("ignore")  # about time zones that pandas does not know
         dates = pd.to_datetime(some, errors="coerce", format="mixed", utc=True)
     return bool(dates.notna().mean() >= 0.95)
-
-
-def _markers(counts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(text for text in counts if is_marker(text))
 
 
 def _number(text: str, decimal: str) -> str:

@@ -31,6 +31,7 @@ _CELL = re.compile(
 )
 _CURRENCIES = "usd eur gbp chf jpy cny inr cad aud sek nok dkk rs kr fr us$"
 _CODES = frozenset(_CURRENCIES.split())
+_TRUTH = {"true": 1.0, "false": 0.0}
 _MOST_TRIED = 1000  # different texts looked at before the rest
 _MOSTLY = 0.9  # share of the cells that are numbers, before the others count as odd
 
@@ -47,15 +48,20 @@ class Spelling:
         What separates thousands; "" for nothing.
     unit : str
         The unit, currency or percent sign beside the numbers, which is left away.
+    truth : bool
+        Whether the column holds the words true and false, for 1 and 0, and no numbers.
     """
 
     decimal: str = "."
     group: str = ""
     unit: str = ""
+    truth: bool = False
 
     def value(self, text: str) -> float | None:
         """Return the number that `text` spells, NaN for a missing one, None for neither."""
-        return np.nan if is_marker(text) else self._number(_parts(text))
+        if is_marker(text):
+            return np.nan
+        return _TRUTH.get(text.lower()) if self.truth else self._number(_parts(text))
 
     def _number(self, parts: re.Match[str] | None) -> float | None:
         if parts is None or (unit := _unit(parts)) not in ("", self.unit):
@@ -124,10 +130,12 @@ def decide(counts: Mapping[str, int], decimal: str | None = None) -> Decision | 
     Decision or None
         None where fewer than nine in ten cells with a value spell a number.
     """
+    if all(text.lower() in _TRUTH or is_marker(text) for text in counts):
+        return Decision(Spelling(truth=True), missing=tuple(filter(is_marker, counts)))
     some = list(counts)[:_MOST_TRIED]
     if sum(_parts(text) is not None or is_marker(text) for text in some) < len(some) / 2:
         return None
-    missing = tuple(text for text in counts if is_marker(text))
+    missing = tuple(filter(is_marker, counts))
     cells = {text: _parts(text) for text in counts if not is_marker(text)}
     numbers = {text: parts for text, parts in cells.items() if parts}
     total = sum(counts[text] for text in cells)
