@@ -183,7 +183,8 @@ def make(rng: Rng, folder: Path) -> tuple[str, Action]:
             data = pick(rng, [packed, packed, packed[:-9], gzip.compress(packed, mtime=0), data])
     (folder / name).write_bytes(data)
     options += ["--impute", "median"] if rng.random() < 0.3 else []
-    options += pick(rng, [[]] * 8 + [["--drop", "a"], ["--drop", "shop"], ["--normal", "0"]])
+    more = pick(rng, [[]] * 8 + [["--drop", "a"], ["--drop", "shop"], ["--normal", "0"]])
+    options += [] if more[:1] == ["--normal"] and "--normal" in options else more
     arguments = ["compare", "--data", name, *options, "-d", pick(rng, ["knn", "centroid", "pca"])]
     arguments += ["--seeds", "1", "--threshold", "mad", "--json", "out.json"]
     arguments += ["-o", "out.html"] if rng.random() < 0.02 else []
