@@ -630,6 +630,7 @@ class Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     made = Counted()
     monkeypatch.setattr(folder, "run", made)
+    monkeypatch.setattr(folder, "worked_in", lambda path, lesson: True)
     return made
 
 
@@ -791,3 +792,18 @@ def test_every_lesson_is_laid_down(tmp_path: Path) -> None:
     assert {number: path.stem for number, path in found.items()} == {
         lesson.number: lesson.slug for lesson in lessons()
     }
+
+
+def test_a_notebook_that_nobody_worked_in_is_not_run(
+    small: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"{small.slug}.ipynb"
+    monkeypatch.setattr(folder, "run", lambda *_: [Result("07.1", "right")])
+    nbformat.write(student(small), path)
+    found = folder.checked(tmp_path, small, path, folder.State(), Limits(60, 4))
+    assert [result.state for result in found] == ["not done"] * len(small.exercises)
+    answered = student(small)
+    answered.cells.append(new_code_cell("twice = lambda n: 2 * n"))  # in a cell of one's own
+    nbformat.write(answered, path)
+    found = folder.checked(tmp_path, small, path, folder.State(), Limits(60, 4))
+    assert [result.state for result in found] == ["right"]

@@ -12,10 +12,10 @@ import nbformat
 
 from anomaly_lab.errors import InputError
 from anomaly_lab.labs.messages import record
-from anomaly_lab.labs.notebook import fault, lesson_of
+from anomaly_lab.labs.notebook import fault, lesson_of, worked_in
 from anomaly_lab.labs.processes import SLOW, UNJUDGED, Limits
 from anomaly_lab.labs.running import Result, run
-from anomaly_lab.lessons.checks import ERROR
+from anomaly_lab.lessons.checks import ERROR, OPEN
 from anomaly_lab.lessons.notebooks import student
 from anomaly_lab.lessons.source import Lesson
 from anomaly_lab.paths import check_writable, write_whole
@@ -146,17 +146,19 @@ def notebooks(folder: Path, lessons: Sequence[Lesson]) -> dict[str, Path]:
         )
     blank = set(State.of(folder).laid.values())
 
-    def worked_in(path: Path) -> tuple[bool, float]:
+    def changed(path: Path) -> tuple[bool, float]:
         return _hash(path.read_bytes()) not in blank, path.stat().st_mtime
 
     numbers = {lesson.number for lesson in lessons}
     files = [path for path in folder.glob("*.ipynb") if path.is_file()]
-    found = {lesson_of(path): path for path in sorted(files, key=worked_in)}
+    found = {lesson_of(path): path for path in sorted(files, key=changed)}
     return {number: path for number, path in found.items() if number in numbers}
 
 
 def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limits) -> list[Result]:
-    """Run a student's notebook and remember the results; one that has not changed is not run again.
+    """Run a student's notebook and remember the results.
+
+    One that has not changed is not run again, and one that nobody has worked in is not run at all.
 
     Parameters
     ----------
@@ -187,6 +189,10 @@ def checked(folder: Path, lesson: Lesson, path: Path, state: State, limits: Limi
     problem = fault(path)
     if problem:
         results = [Result(exercise.name, ERROR, problem) for exercise in lesson.exercises]
+    elif not worked_in(path, lesson):
+        results = [
+            Result(exercise.name, OPEN, "fill in the blank") for exercise in lesson.exercises
+        ]
     else:
         results = run(path, lesson, folder, limits)
     state.checked[lesson.number] = content

@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from anomaly_lab.errors import InputError
-from anomaly_lab.lessons.notebooks import EXERCISE, LESSON, student
+from anomaly_lab.lessons.notebooks import LESSON, student
 from anomaly_lab.lessons.source import Lesson
 from anomaly_lab.paths import read_regular
 
@@ -84,12 +84,12 @@ def number_of(notebook: NotebookNode, path: Path) -> str:
 
 
 def worked_in(path: Path, lesson: Lesson) -> bool:
-    """Return whether the exercises of a notebook are other than those that were laid down."""
-    return _exercises(opened(path)) != _exercises(student(lesson))
+    """Return whether the code of a notebook is other than what was laid down."""
+    return _code(opened(path)) != _code(student(lesson))
 
 
-def _exercises(notebook: NotebookNode) -> list[str]:
-    return [cell.source for cell in notebook.cells if EXERCISE in cell.metadata]
+def _code(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def printable(text: str) -> str:
