@@ -218,7 +218,9 @@ def _defined(module: str, name: str) -> tuple[str, str]:
     thing = getattr(holder, name)
     if inspect.ismodule(thing):
         return thing.__name__, ""
-    return (thing.__module__, thing.__qualname__) if hasattr(thing, "__qualname__") else ("", "")
+    # What has no name of its own, such as `Annotated[float, ...]`, answers with another's.
+    named = hasattr(thing, "__qualname__") and is_ours(thing.__module__)
+    return (thing.__module__, thing.__qualname__) if named else ("", "")
 
 
 def _takes_the_default(node: ast.AST) -> bool:
