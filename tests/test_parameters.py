@@ -262,7 +262,9 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("function", "good", "names"), CALLS, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize(
+    ("function", "good", "names"), CALLS, ids=[f"{call[0].__name__}-{call[2][0]}" for call in CALLS]
+)
 def test_a_function_refuses_wrong_arguments_and_nothing_else_happens(function, good, names):
     for name, value in itertools.product(names, (*NASTY, pd.DataFrame(ROWS), [[1], [2, 3]])):
         if (function, name) == (compare, "detectors") and value is None:
