@@ -405,7 +405,8 @@ def test_a_name_of_pythons_own_does_not_stop_a_check(small: Lesson) -> None:
 
 def test_a_check_without_a_message_still_says_wrong(tmp_path: Path) -> None:
     lesson = write(tmp_path, changed(', "expected the number two times."', ""))
-    assert str(verdict_on(lesson, "twice = abs")) == "07.1: not right yet"
+    said = "07.1: not right yet: an assert in it fails."
+    assert str(verdict_on(lesson, "twice = abs")) == said
 
 
 def test_a_check_uses_the_lessons_imports(small: Lesson) -> None:
