@@ -336,6 +336,7 @@ def test_imports_inside_functions_change_no_number():
     nodes = [node for function in functions for node in ast.walk(function)]
     late = {ast.unparse(node) for node in nodes if isinstance(node, ast.ImportFrom)}
     assert {line for line in late if "anomaly_lab" in line} == {
+        "from anomaly_lab import memory",
         "from anomaly_lab import storage",
         "from anomaly_lab.datasets import download",
         "from anomaly_lab.paths import cache_folder",
