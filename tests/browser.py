@@ -72,7 +72,8 @@ _DARK = """() => {
   return Promise.allSettled(slow.map(one => one.finished))
     .then(() => !themed || themed.dataset.mdColorScheme === "slate")
 }"""
-_ANSWERS = "localStorage.setItem('anomaly_lab.show-everything', 'yes')"
+# An empty page, where a visit begins, may keep nothing.
+_ANSWERS = "try { localStorage.setItem('anomaly_lab.show-everything', 'yes') } catch { }"
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 

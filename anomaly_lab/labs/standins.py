@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from anomaly_lab import thresholds
+from anomaly_lab import errors, thresholds
 from anomaly_lab.contract import Array, Card, Detector
 from anomaly_lab.errors import InputError
 from anomaly_lab.labs.messages import ASK, Channel, dumps, loads
@@ -187,7 +187,7 @@ def _detector(number: int, card: Any, parameters: Any) -> type[Detector]:
 
 def _error(name: str, message: str) -> Exception:
     """Return what a student's code raised: an error of the same name, which a check may expect."""
-    known = getattr(builtins, name, None)
+    known = getattr(errors, name, None) or getattr(builtins, name, None)
     base = known if isinstance(known, type) and issubclass(known, Exception) else Exception
     kind = type(name, (base,), {"__init__": lambda _: None, "__str__": lambda _: message})
     return kind()
