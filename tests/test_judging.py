@@ -247,7 +247,6 @@ def check_3(Mine):
 '''
 ASKED, DRAWN = "return model.anomaly_score(rows)", "return rng.normal(size=3)"
 SCORED = "return (np.abs(X - self.center_) ** self.power).sum(axis=1)"
-FITTED = "self.center_ = X.mean(axis=0)"
 SCORES = SCORED.removeprefix("return ")
 IN_PARTS = f"return np.array([{SCORES.replace('X', 'X[[i]]')}[0] for i in range(len(X))])"
 
