@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, Visit, needs_chromium, visit
-from explorable_page import chain, inside, lay, picture, straight, swipe
+from explorable_page import chain, inside, lay, picture, ready, straight, swipe
 from playwright.sync_api import Browser, Page
 
 from anomaly_lab.detectors import PCADetector
@@ -112,6 +112,7 @@ def at(page: Page) -> tuple[float, float]:
 
 def shown(page: Page, points: Array) -> dict[str, Array]:
     """Put the point at these, by the fields, and return what the page shows: one row for each."""
+    ready(page)
     drawn: dict[str, list[Any]] = page.evaluate(
         """points => {
           const live = document.querySelector("#line_and_curve .live")
