@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def test_at_least_a_thousand_are_tried():
 def test_every_input_is_judged_right_or_refused(
     kind: str, numbers: range, tell: Callable[[str], None]
 ):
+    if kind in ("faults", "submissions") and sys.platform != "linux":
+        pytest.skip("what is left behind is looked up in Linux's /proc")
     found = outcomes(kind, 0, numbers)
     for line in tally(found):
         tell(f"Hostile {line}")
